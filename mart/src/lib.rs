@@ -1,0 +1,1 @@
+//! Online Mart as a library, so that tests can start a whole shop.

@@ -1,0 +1,1 @@
+//! The published messages, one protobuf package per context.

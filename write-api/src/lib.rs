@@ -1,0 +1,1 @@
+//! Command handlers: the only crate that decides.
