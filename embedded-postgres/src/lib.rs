@@ -1,7 +1,13 @@
 //! Finds, starts and stops a PostgreSQL server of our own; databases for tests.
 
+mod account;
+mod binaries;
+mod child;
+mod cluster;
 mod error;
+mod orphan;
 mod settings;
+mod socket;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -1,0 +1,1 @@
+create table shelf (label text not null);
