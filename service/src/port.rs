@@ -1,0 +1,68 @@
+//! One port: a service's routes, and what every port has besides.
+
+use axum::{Extension, Router, http::StatusCode, middleware, routing::get};
+use serde::Serialize;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    Common, body::Json, health, metrics,
+    observe::{self, Edge},
+    openapi, problem::Problem, problems, service::Service,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// The router of a port: `routes` of the service, plus `GET /`, docs, health, metrics, problems, and the layers.
+#[must_use]
+pub fn port(service: Service, routes: OpenApiRouter, common: &Common) -> Router {
+    metrics::install();
+    let (router, api) = OpenApiRouter::new()
+        .routes(routes!(root))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::render))
+        .merge(routes)
+        .split_for_parts();
+    router
+        .merge(openapi::pages(openapi::complete(api, service)))
+        .route("/problems", get(problems::list))
+        .route("/problems/{slug}", get(problems::explain))
+        .fallback(async || Problem::of_status(StatusCode::NOT_FOUND))
+        .method_not_allowed_fallback(async || Problem::of_status(StatusCode::METHOD_NOT_ALLOWED))
+        .layer(CatchPanicLayer::custom(observe::panicked))
+        .layer(Extension(service))
+        .layer(Extension(common.readiness().clone()))
+        .layer(middleware::from_fn_with_state(
+            Edge::new(service, common),
+            observe::observe,
+        ))
+}
+
+/// Answer of `GET /`.
+#[derive(Serialize, ToSchema)]
+struct About {
+    /// the service's name
+    #[schema(example = "order")]
+    service: &'static str,
+    /// `ok`
+    #[schema(example = "ok")]
+    status: &'static str,
+    /// of the program
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+}
+
+/// Name
+///
+/// Which service answers on this port.
+#[utoipa::path(get, path = "/", tag = "service", responses((status = 200, description = "The service", body = About)))]
+async fn root(Extension(service): Extension<Service>) -> Json<About> {
+    Json(About {
+        service: service.name(),
+        status: "ok",
+        version: env!("CARGO_PKG_VERSION"),
+    })
+}
