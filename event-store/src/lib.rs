@@ -1,1 +1,88 @@
-//! The log: append, load, read by position, subscribe; the one mapping from stored event to published message.
+//! The log: one dense, commit-ordered list of everything that happened, in Postgres.
+//!
+//! [`EventStore::execute`] runs decisions and appends what they decide; [`Log`] reads and follows what was appended.
+
+mod appender;
+mod cache;
+mod claim;
+mod context;
+pub mod cqrs;
+mod execute;
+mod feed;
+mod load;
+mod log;
+mod publish;
+mod statement;
+mod stored;
+mod unit;
+mod upcasters;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use anyhow::Result;
+use domain::claim::Kind;
+use domain::id::ClaimId;
+use sqlx::PgPool;
+use tokio::sync::watch;
+
+pub use context::{Actor, Context};
+pub use execute::{ExecuteError, Written};
+pub use feed::Subscription;
+pub use log::{Log, Page, Published};
+pub use statement::pool_options;
+pub use stored::{StoredEvent, StreamKey, Unreadable};
+pub use unit::{Halt, Missing, Unit};
+
+/// The tables of the event store's database.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations/event_store");
+
+/// The log, for deciding. Cheap to clone.
+#[derive(Clone)]
+pub struct EventStore {
+    pool: PgPool,
+    cache: Arc<Mutex<cache::Cache>>,
+    appender: appender::Appender,
+    claim_key: claim::ClaimKey,
+    log: Log,
+}
+
+impl EventStore {
+    /// Opens a migrated database. The writer connects on its own, with the pool's options.
+    pub async fn open(pool: PgPool) -> Result<Self> {
+        let bell = watch::Sender::new(0);
+        let cache = Arc::new(Mutex::new(cache::Cache::new()));
+        Ok(Self {
+            claim_key: claim::ClaimKey::load(&pool).await?,
+            appender: appender::Appender::start(pool.clone(), Arc::clone(&cache), bell.clone())
+                .await?,
+            log: Log::with_bell(pool.clone(), bell),
+            cache,
+            pool,
+        })
+    }
+
+    /// The log, for reading.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Makes sure that the next decision sees what other processes have written so far: for decisions that rest on what
+    /// they do not write (a login on the account's role).
+    pub async fn catch_up(&self) -> Result<()> {
+        self.appender.catch_up().await
+    }
+
+    /// Where a name is claimed: the id is a keyed hash of the normalised name.
+    #[must_use]
+    pub fn claim_id(&self, kind: Kind, normalised: &str) -> ClaimId {
+        self.claim_key.id(kind, normalised)
+    }
+
+    fn cache(&self) -> MutexGuard<'_, cache::Cache> {
+        // A decision that panicked has changed nothing: entries are put in place only after it has returned.
+        self.cache
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,322 @@
+//! Group commit: appends queue up while one batch commits; then they are the next batch. No timer.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Result, anyhow};
+use sqlx::PgPool;
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use crate::cache::{Cache, Line};
+use crate::statement::{Connection, Outcome};
+use crate::stored::{NewEvent, StreamKey};
+
+/// Appends in one batch at most: keeps a statement within some hundred kilobytes.
+const LARGEST_BATCH: usize = 512;
+/// Appends that may wait; more are refused at once, which is kinder than a time-out.
+const LONGEST_QUEUE: usize = 20_000;
+
+/// Some events that commit together or not at all; without events: "tell me when what I saw has committed".
+pub(crate) struct Append {
+    pub events: Vec<NewEvent>,
+    pub metadata: Arc<str>,
+    /// What the decision rests on.
+    pub lines: Vec<(StreamKey, Arc<Line>)>,
+    pub reply: oneshot::Sender<Result<Appended, Failed>>,
+}
+
+/// Where an append went.
+#[derive(Debug)]
+pub(crate) struct Appended {
+    pub last: i64,
+    /// Position of the first event of each stream that began with it.
+    pub firsts: Vec<(Uuid, i64)>,
+}
+
+impl Appended {
+    pub(crate) fn nothing(known: i64) -> Self {
+        Self {
+            last: known,
+            firsts: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) enum Failed {
+    Conflict,
+    Unavailable(anyhow::Error),
+}
+
+enum Job {
+    Append(Append),
+    CatchUp(oneshot::Sender<Result<()>>),
+}
+
+/// The way to the one task that writes.
+#[derive(Clone)]
+pub(crate) struct Appender {
+    jobs: mpsc::Sender<Job>,
+    known: Arc<AtomicI64>,
+}
+
+impl Appender {
+    /// Starts the task; it ends when the last sender is gone and the queue is empty.
+    pub(crate) async fn start(
+        pool: PgPool,
+        cache: Arc<Mutex<Cache>>,
+        bell: watch::Sender<i64>,
+    ) -> Result<Self> {
+        let mut connection = Connection::new(pool);
+        let known = Arc::new(AtomicI64::new(connection.head().await?));
+        let (jobs, queue) = mpsc::channel(LONGEST_QUEUE);
+        let writer = Writer {
+            connection,
+            cache,
+            known: Arc::clone(&known),
+            bell,
+        };
+        tokio::spawn(writer.run(queue));
+        Ok(Self { jobs, known })
+    }
+
+    /// Queues an append; call it while holding the cache's lock, so that the queue has the order of the decisions.
+    pub(crate) fn queue(&self, append: Append) -> Result<()> {
+        for (_, line) in &append.lines {
+            line.begin();
+        }
+        self.jobs.try_send(Job::Append(append)).map_err(|refused| {
+            let full = matches!(refused, mpsc::error::TrySendError::Full(_));
+            if let Job::Append(append) = refused.into_inner() {
+                append.lines.iter().for_each(|(_, line)| line.settle());
+            }
+            anyhow!(if full {
+                "too many appends are waiting"
+            } else {
+                "the event store is shutting down"
+            })
+        })
+    }
+
+    /// Reads the log's head and forgets every cached aggregate that another process has written since.
+    pub(crate) async fn catch_up(&self) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs
+            .send(Job::CatchUp(reply))
+            .await
+            .map_err(|_| anyhow!("the event store is shutting down"))?;
+        answer.await?
+    }
+
+    /// The last position that this process knows to be committed.
+    pub(crate) fn known(&self) -> i64 {
+        self.known.load(Ordering::Acquire)
+    }
+}
+
+struct Writer {
+    connection: Connection,
+    cache: Arc<Mutex<Cache>>,
+    known: Arc<AtomicI64>,
+    bell: watch::Sender<i64>,
+}
+
+impl Writer {
+    async fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let mut jobs = Vec::with_capacity(LARGEST_BATCH);
+        while queue.recv_many(&mut jobs, LARGEST_BATCH).await > 0 {
+            let mut batch = Vec::with_capacity(jobs.len());
+            let mut waiting = Vec::new();
+            for job in jobs.drain(..) {
+                match job {
+                    Job::Append(append) => batch.push(append),
+                    Job::CatchUp(reply) => waiting.push(reply),
+                }
+            }
+            self.write(batch).await;
+            if !waiting.is_empty() {
+                let caught_up = self.catch_up().await;
+                for reply in waiting {
+                    let _ = reply.send(
+                        caught_up
+                            .as_ref()
+                            .map(|()| ())
+                            .map_err(|e| anyhow!("{e:#}")),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Commits a batch; if that fails, each append alone, so that one conflict never fails its neighbours.
+    async fn write(&mut self, batch: Vec<Append>) {
+        let (batch, broken): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|a| !rests_on_broken(a));
+        for append in broken {
+            self.fail(append, Failed::Conflict);
+        }
+        if batch.is_empty() {
+            return;
+        }
+        match self.commit(&batch).await {
+            Ok(Outcome::Committed { base }) => {
+                let mut position = base;
+                for append in batch {
+                    position = self.succeed(append, position);
+                }
+            }
+            Ok(Outcome::Conflict) if batch.len() > 1 => {
+                for append in batch {
+                    self.write_alone(append).await;
+                }
+            }
+            Ok(Outcome::Conflict) => self.fail_all(batch, || Failed::Conflict),
+            Err(error) if batch.len() > 1 && !is_connection_trouble(&error) => {
+                tracing::warn!(%error, "a batch of appends was refused; trying each alone");
+                for append in batch {
+                    self.write_alone(append).await;
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "an append failed");
+                self.fail_all(batch, || Failed::Unavailable(anyhow!("{error:#}")));
+            }
+        }
+    }
+
+    async fn write_alone(&mut self, append: Append) {
+        if rests_on_broken(&append) {
+            return self.fail(append, Failed::Conflict);
+        }
+        match self.commit(std::slice::from_ref(&append)).await {
+            Ok(Outcome::Committed { base }) => {
+                self.succeed(append, base);
+            }
+            Ok(Outcome::Conflict) => self.fail(append, Failed::Conflict),
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "an append failed");
+                self.fail(append, Failed::Unavailable(error));
+            }
+        }
+    }
+
+    /// Writes the events and follows the log: what another process wrote in between is dropped from the cache.
+    async fn commit(&mut self, batch: &[Append]) -> Result<Outcome> {
+        let count: usize = batch.iter().map(|a| a.events.len()).sum();
+        let known = self.known.load(Ordering::Acquire);
+        if count == 0 {
+            return Ok(Outcome::Committed { base: known });
+        }
+        let outcome = self.connection.append(batch).await?;
+        if let Outcome::Committed { base } = outcome {
+            if base > known
+                && let Err(error) = self.forget_written_elsewhere(known, base).await
+            {
+                // Stale copies cost a conflict each, no more.
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "could not read what other processes wrote"
+                );
+            }
+            let last = base + i64::try_from(count).expect("a batch is small");
+            self.know(last);
+            metrics::counter!("mart_appended_events_total").increment(count as u64);
+            metrics::counter!("mart_append_batches_total").increment(1);
+        }
+        Ok(outcome)
+    }
+
+    async fn catch_up(&mut self) -> Result<()> {
+        let known = self.known.load(Ordering::Acquire);
+        let head = self.connection.head().await?;
+        if head > known {
+            self.forget_written_elsewhere(known, head).await?;
+            self.know(head);
+        }
+        Ok(())
+    }
+
+    async fn forget_written_elsewhere(&mut self, after: i64, through: i64) -> Result<()> {
+        let streams = self.connection.streams_between(after, through).await?;
+        let mut cache = self
+            .cache
+            .lock()
+            .expect("no decision panics while holding it");
+        for stream in streams {
+            cache.drop_stream(&stream);
+        }
+        Ok(())
+    }
+
+    fn know(&self, position: i64) {
+        self.known.store(position, Ordering::Release);
+        self.bell.send_replace(position);
+    }
+
+    /// Answers an append whose events follow `base`; returns the position of its last one.
+    fn succeed(&self, append: Append, base: i64) -> i64 {
+        let mut position = base;
+        let mut firsts = Vec::new();
+        for event in &append.events {
+            position += 1;
+            if event.sequence == 1 {
+                firsts.push((event.stream, position));
+            }
+        }
+        if !firsts.is_empty() {
+            let mut cache = self
+                .cache
+                .lock()
+                .expect("no decision panics while holding it");
+            for (stream, first) in &firsts {
+                if let Some((_, line)) = append.lines.iter().find(|(key, _)| key == stream) {
+                    cache.committed_first(stream, line, *first);
+                }
+            }
+        }
+        append.lines.iter().for_each(|(_, line)| line.settle());
+        let last = if append.events.is_empty() {
+            self.known.load(Ordering::Acquire)
+        } else {
+            position
+        };
+        let firsts = firsts
+            .into_iter()
+            .map(|(key, first)| (key.id, first))
+            .collect();
+        let _ = append.reply.send(Ok(Appended { last, firsts }));
+        position
+    }
+
+    fn fail_all(&self, batch: Vec<Append>, why: impl Fn() -> Failed) {
+        for append in batch {
+            self.fail(append, why());
+        }
+    }
+
+    fn fail(&self, append: Append, why: Failed) {
+        {
+            let mut cache = self
+                .cache
+                .lock()
+                .expect("no decision panics while holding it");
+            for (key, line) in &append.lines {
+                line.settle();
+                cache.break_line(key, line);
+            }
+        }
+        let _ = append.reply.send(Err(why));
+    }
+}
+
+fn rests_on_broken(append: &Append) -> bool {
+    append.lines.iter().any(|(_, line)| line.is_broken())
+}
+
+fn is_connection_trouble(error: &anyhow::Error) -> bool {
+    !matches!(
+        error.downcast_ref::<sqlx::Error>(),
+        Some(sqlx::Error::Database(_))
+    )
+}

@@ -1,0 +1,157 @@
+//! The log by position: read a page, follow it.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::context::Metadata;
+use crate::feed::{Feed, Subscription};
+use crate::publish::publish;
+use crate::stored::{Raw, StoredEvent};
+
+/// The log, for reading. Cheap to clone.
+#[derive(Clone)]
+pub struct Log {
+    pool: PgPool,
+    feed: Arc<Feed>,
+}
+
+/// An event as the world outside the store sees it.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Place in the log.
+    pub position: i64,
+    /// UUIDv7.
+    pub event_id: Uuid,
+    /// The product, stock record, order, user or payment that it is about.
+    pub aggregate_id: Uuid,
+    /// Place in its aggregate's stream, from 1; unpublished events count.
+    pub sequence: i64,
+    /// The database's time; never falls with the position.
+    pub recorded_at: DateTime<Utc>,
+    /// `anonymous`, `system` or a user's id.
+    pub actor: String,
+    /// The request that led to it.
+    pub correlation_id: String,
+    /// What happened.
+    pub message: proto::Message,
+}
+
+/// Part of the log.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Published events in log order.
+    pub events: Vec<Arc<Published>>,
+    /// The checkpoint after applying `events`: the last position read, published or not.
+    pub through: i64,
+}
+
+impl Log {
+    /// For a process that only reads; wakes on the database's notifications.
+    #[must_use]
+    pub fn open(pool: PgPool) -> Self {
+        Self::with_bell(pool, watch::Sender::new(0))
+    }
+
+    /// For the process that also writes: `bell` rings at each of its own commits.
+    pub(crate) fn with_bell(pool: PgPool, bell: watch::Sender<i64>) -> Self {
+        let feed = Arc::new(Feed::new(pool.clone(), bell));
+        Self { pool, feed }
+    }
+
+    /// The last committed position; 0 when nothing has happened yet.
+    pub async fn head(&self) -> Result<i64> {
+        sqlx::query_scalar("select position from log_head")
+            .fetch_one(&self.pool)
+            .await
+            .context("cannot read the log's head")
+    }
+
+    /// At most `limit` events after `after`, as they are published.
+    pub async fn read(&self, after: i64, limit: i64) -> Result<Page> {
+        read(&self.pool, after, limit).await
+    }
+
+    /// At most `limit` events after `after`, as they are stored.
+    pub async fn stored(&self, after: i64, limit: i64) -> Result<Vec<StoredEvent>> {
+        sqlx::query_as(
+            "select position, event_id, aggregate_type, aggregate_id, sequence, event_type, event_version, payload,
+                    metadata, recorded_at
+             from events where position > $1 order by position limit $2",
+        )
+        .bind(after)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .context("cannot read the log")
+    }
+
+    /// Follows the log from just after `after`.
+    #[must_use]
+    pub fn subscribe(&self, after: i64) -> Subscription {
+        Subscription::new(self.pool.clone(), Arc::clone(&self.feed), after)
+    }
+
+    /// Where the log is read from; for queries of one's own.
+    #[must_use]
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}
+
+pub(crate) async fn read(pool: &PgPool, after: i64, limit: i64) -> Result<Page> {
+    let rows = sqlx::query(
+        "select position, event_id, aggregate_type, aggregate_id, sequence, event_type, event_version, payload,
+                metadata, recorded_at
+         from events where position > $1 order by position limit $2",
+    )
+    .bind(after)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+    .context("cannot read the log")?;
+    let through = rows.last().map_or(after, |row| row.get("position"));
+    // Positions are dense: a hole means that rows were taken away, and skipping it would hide that for ever.
+    anyhow::ensure!(
+        through - after == i64::try_from(rows.len())?,
+        "the log has a hole between positions {after} and {through}"
+    );
+    let events = rows
+        .iter()
+        .filter_map(|row| published(row).map(|some| some.map(Arc::new)).transpose())
+        .collect::<Result<_>>()?;
+    Ok(Page { events, through })
+}
+
+fn published(row: &PgRow) -> Result<Option<Published>> {
+    let payload: &RawValue = row.try_get("payload")?;
+    let raw = Raw {
+        aggregate_type: row.try_get("aggregate_type")?,
+        aggregate_id: row.try_get("aggregate_id")?,
+        sequence: row.try_get("sequence")?,
+        event_type: row.try_get("event_type")?,
+        event_version: row.try_get("event_version")?,
+        payload,
+    };
+    let Some(message) = publish(&raw)? else {
+        return Ok(None);
+    };
+    let metadata: &RawValue = row.try_get("metadata")?;
+    let metadata: Metadata = serde_json::from_str(metadata.get()).map_err(|e| raw.unreadable(e))?;
+    Ok(Some(Published {
+        position: row.try_get("position")?,
+        event_id: row.try_get("event_id")?,
+        aggregate_id: raw.aggregate_id.parse().map_err(|e| raw.unreadable(e))?,
+        sequence: raw.sequence,
+        recorded_at: row.try_get("recorded_at")?,
+        actor: metadata.actor,
+        correlation_id: metadata.correlation_id,
+        message,
+    }))
+}

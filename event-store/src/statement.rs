@@ -1,0 +1,227 @@
+//! The append statement, its connection, and what to do when that breaks while a commit is under way.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use sqlx::postgres::{PgConnection, PgPoolOptions};
+use sqlx::{Connection as _, PgPool, Row};
+use tokio::time::Instant;
+
+use crate::appender::Append;
+use crate::stored::StreamKey;
+
+/// Numbers the events from the one-row head and inserts them, in one statement that commits by itself. The head row's
+/// lock lives until commit: no reader ever sees position p before p - 1, and there is no hole.
+const APPEND: &str = "with head as (
+        update log_head set position = position + $1, recorded_at = greatest(recorded_at, clock_timestamp())
+        returning position - $1 as base, recorded_at
+    ), written as (
+        insert into events (position, aggregate_type, aggregate_id, sequence, event_type, event_version,
+                            payload, metadata, event_id, recorded_at)
+        select head.base + e.ordinal, e.aggregate_type, e.aggregate_id, e.sequence, e.event_type, e.event_version,
+               e.payload::json, e.metadata::json, e.event_id, head.recorded_at
+        from head, unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::uuid[])
+             with ordinality as e (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
+                                   event_id, ordinal)
+    )
+    select base, pg_notify('events', '') from head";
+
+/// How long a broken connection is mended before the appends that wait for it are given up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What became of a batch.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Its events follow `base`.
+    Committed { base: i64 },
+    /// A stream has moved on; nothing was written.
+    Conflict,
+}
+
+/// The writer's own connection, opened when needed.
+pub(crate) struct Connection {
+    pool: PgPool,
+    open: Option<PgConnection>,
+}
+
+impl Connection {
+    /// `pool` tells where to connect.
+    pub(crate) fn new(pool: PgPool) -> Self {
+        Self { pool, open: None }
+    }
+
+    /// Appends all or nothing. When the connection breaks before the answer, the log is asked what became of it.
+    pub(crate) async fn append(&mut self, batch: &[Append]) -> Result<Outcome> {
+        let give_up = Instant::now() + PATIENCE;
+        let mut tried = false;
+        loop {
+            let said = match self.connect(give_up).await {
+                // Nothing was sent yet, or what was sent has been settled below.
+                Err(error) => return Err(error),
+                Ok(connection) if tried => match settle(connection, batch).await {
+                    Ok(Some(base)) => return Ok(Outcome::Committed { base }),
+                    Ok(None) => insert(connection, batch).await,
+                    Err(error) => Err(error),
+                },
+                Ok(connection) => insert(connection, batch).await,
+            };
+            tried = true;
+            match said {
+                Ok(base) => return Ok(Outcome::Committed { base }),
+                Err(sqlx::Error::Database(e)) if e.is_unique_violation() => {
+                    // Perhaps it is our own first try, which the database finished after the line broke.
+                    let connection = self.connect(give_up).await?;
+                    let settled = settle(connection, batch).await?;
+                    return Ok(
+                        settled.map_or(Outcome::Conflict, |base| Outcome::Committed { base })
+                    );
+                }
+                Err(error) if is_final(&error) || Instant::now() >= give_up => {
+                    return Err(error.into());
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the append's connection broke; asking the log what became of the batch");
+                    self.open = None;
+                }
+            }
+        }
+    }
+
+    /// The log's head; 0 when nothing has happened yet.
+    pub(crate) async fn head(&mut self) -> Result<i64> {
+        let connection = self.connect(Instant::now() + PATIENCE).await?;
+        let head = sqlx::query_scalar("select position from log_head")
+            .fetch_one(&mut *connection)
+            .await;
+        if head.is_err() {
+            self.open = None;
+        }
+        head.context("cannot read the log's head")
+    }
+
+    /// The streams that have events after `after` up to `through`.
+    pub(crate) async fn streams_between(
+        &mut self,
+        after: i64,
+        through: i64,
+    ) -> Result<Vec<StreamKey>> {
+        let connection = self.connect(Instant::now() + PATIENCE).await?;
+        let rows = sqlx::query(
+            "select distinct aggregate_type, aggregate_id from events where position > $1 and position <= $2",
+        )
+        .bind(after)
+        .bind(through)
+        .fetch_all(&mut *connection)
+        .await?;
+        Ok(rows
+            .iter()
+            .filter_map(|row| {
+                Some(StreamKey {
+                    aggregate_type: crate::publish::known_type(row.get("aggregate_type"))?,
+                    id: row.get::<&str, _>("aggregate_id").parse().ok()?,
+                })
+            })
+            .collect())
+    }
+
+    async fn connect(&mut self, give_up: Instant) -> Result<&mut PgConnection> {
+        if self.open.is_none() {
+            let mut pause = Duration::from_millis(5);
+            let connection = loop {
+                match open(&self.pool).await {
+                    Ok(connection) => break connection,
+                    Err(error) if Instant::now() + pause >= give_up => {
+                        return Err(error).context("cannot connect to the event store");
+                    }
+                    Err(_) => tokio::time::sleep(pause).await,
+                }
+                pause = (pause * 2).min(Duration::from_millis(500));
+            };
+            self.open = Some(connection);
+        }
+        Ok(self.open.as_mut().expect("opened just above"))
+    }
+}
+
+async fn open(pool: &PgPool) -> sqlx::Result<PgConnection> {
+    let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
+    // The statement's shape never profits from a plan of its own; planning it anew each time costs more than running it.
+    sqlx::query("set plan_cache_mode = force_generic_plan")
+        .execute(&mut connection)
+        .await?;
+    Ok(connection)
+}
+
+async fn insert(connection: &mut PgConnection, batch: &[Append]) -> sqlx::Result<i64> {
+    let events = || batch.iter().flat_map(|append| append.events.iter());
+    let metadata: Vec<&str> = batch
+        .iter()
+        .flat_map(|append| std::iter::repeat_n(&*append.metadata, append.events.len()))
+        .collect();
+    let count = i64::try_from(metadata.len()).expect("a batch is small");
+    let row = sqlx::query(APPEND)
+        .bind(count)
+        .bind(
+            events()
+                .map(|e| e.stream.aggregate_type)
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            events()
+                .map(|e| e.stream.id.to_string())
+                .collect::<Vec<_>>(),
+        )
+        .bind(events().map(|e| e.sequence).collect::<Vec<_>>())
+        .bind(events().map(|e| e.event_type).collect::<Vec<_>>())
+        .bind(events().map(|e| e.event_version).collect::<Vec<_>>())
+        .bind(events().map(|e| e.payload.as_str()).collect::<Vec<_>>())
+        .bind(metadata)
+        .bind(events().map(|e| e.event_id).collect::<Vec<_>>())
+        .fetch_one(connection)
+        .await?;
+    Ok(row.get("base"))
+}
+
+/// Whether the batch is in the log. Holding the head row's lock while looking: an earlier backend that is still
+/// committing it holds that lock until it is done.
+async fn settle(connection: &mut PgConnection, batch: &[Append]) -> sqlx::Result<Option<i64>> {
+    let Some(first) = batch.iter().flat_map(|append| append.events.iter()).next() else {
+        return Ok(None);
+    };
+    let mut transaction = connection.begin().await?;
+    sqlx::query("select position from log_head for update")
+        .execute(&mut *transaction)
+        .await?;
+    let position: Option<i64> = sqlx::query_scalar(
+        "select position from events
+         where aggregate_type = $1 and aggregate_id = $2 and sequence = $3 and event_id = $4",
+    )
+    .bind(first.stream.aggregate_type)
+    .bind(first.stream.id.to_string())
+    .bind(first.sequence)
+    .bind(first.event_id)
+    .fetch_optional(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(position.map(|position| position - 1))
+}
+
+/// The database has answered, and will answer the same again.
+fn is_final(error: &sqlx::Error) -> bool {
+    match error {
+        // Class 57: the server is going down or came back; 08: the connection; 40: serialization, deadlock; 53: resources.
+        sqlx::Error::Database(e) => e.code().is_none_or(|code| {
+            !["57", "08", "40", "53"]
+                .iter()
+                .any(|class| code.starts_with(class))
+        }),
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => false,
+        _ => true,
+    }
+}
+
+/// A pool for the log with the size that one process needs: loading aggregates, reading pages, listening.
+#[must_use]
+pub fn pool_options() -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(8).min_connections(1)
+}

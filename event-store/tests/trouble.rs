@@ -1,0 +1,102 @@
+//! What does a broken connection do to what was promised?
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use domain::id::{OrderId, ProductId, StockId};
+use domain::quantity::{Quantity, StockLevel};
+use domain::stock::{Command, Error, Stock};
+use embedded_postgres::testing::database;
+use event_store::{Context, EventStore, ExecuteError, MIGRATOR, Unit};
+use uuid::Uuid;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_cut_at_any_moment_lose_and_double_nothing_that_was_acknowledged() {
+    let database = database(&MIGRATOR).await;
+    let store = EventStore::open(database.pool()).await.expect("opens");
+    let product_id = ProductId::from(Uuid::now_v7());
+    let stock = StockId::of(product_id);
+    let level = StockLevel::try_from(1_000_000).expect("a sane level");
+    store
+        .execute(
+            Context::system("test"),
+            move |unit: &mut Unit<'_, Error>| {
+                unit.create::<Stock>(stock, Command::Open { product_id, level })
+            },
+        )
+        .await
+        .expect("a new record opens");
+    let stop = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..8)
+        .map(|_| {
+            let (store, stop) = (store.clone(), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let mut acknowledged = Vec::new();
+                while !stop.load(Ordering::SeqCst) {
+                    let order_id = OrderId::from(Uuid::now_v7());
+                    let quantity = Quantity::try_from(1).expect("one");
+                    let said = store
+                        .execute(
+                            Context::system("test"),
+                            move |unit: &mut Unit<'_, Error>| {
+                                unit.decide::<Stock>(stock, Command::Reserve { order_id, quantity })
+                            },
+                        )
+                        .await;
+                    match said {
+                        Ok(_) => acknowledged.push(order_id.to_string()),
+                        Err(ExecuteError::Unavailable(_) | ExecuteError::Conflict) => {}
+                        Err(ExecuteError::Refused(refused)) => panic!("{refused}"),
+                    }
+                }
+                acknowledged
+            })
+        })
+        .collect();
+    let killer = sqlx::PgPool::connect_with(database.options())
+        .await
+        .expect("connects");
+    for _ in 0..30 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        sqlx::query(
+            "select pg_terminate_backend(pid) from pg_stat_activity
+             where datname = current_database() and pid <> pg_backend_pid()",
+        )
+        .execute(&killer)
+        .await
+        .expect("the killer survives");
+    }
+    stop.store(true, Ordering::SeqCst);
+    let mut acknowledged = Vec::new();
+    for writer in writers {
+        acknowledged.extend(writer.await.expect("no panic"));
+    }
+    let stored: Vec<String> = sqlx::query_scalar(
+        "select payload -> 'reserved' ->> 'order_id' from events where event_type = 'reserved' order by position",
+    )
+    .fetch_all(&killer)
+    .await
+    .expect("the log reads");
+    let distinct: HashSet<_> = stored.iter().collect();
+    assert_eq!(distinct.len(), stored.len(), "an order was reserved twice");
+    let lost: Vec<_> = acknowledged
+        .iter()
+        .filter(|id| !distinct.contains(id))
+        .collect();
+    assert!(lost.is_empty(), "acknowledged and gone: {lost:?}");
+    assert!(!acknowledged.is_empty());
+    let holes: i64 = sqlx::query_scalar("select max(position) - count(*) from events")
+        .fetch_one(&killer)
+        .await
+        .expect("counts");
+    assert_eq!(holes, 0);
+    let last: i64 = sqlx::query_scalar(
+        "select max(sequence) - count(*) from events where aggregate_type = 'stock'",
+    )
+    .fetch_one(&killer)
+    .await
+    .expect("counts");
+    assert_eq!(last, 0, "a stream has a hole");
+}
