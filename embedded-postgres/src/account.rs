@@ -23,30 +23,38 @@ struct StandIn {
 }
 
 impl Account {
-    /// The account for the cluster in `cluster`: its owner when it exists already.
+    /// The account for a cluster: its owner, if it exists already.
     pub(crate) fn of(cluster: &Path) -> Result<Self, Error> {
+        match fs::metadata(cluster) {
+            Ok(found) if geteuid().is_root() && found.uid() != 0 => Ok(Self(Some(StandIn {
+                uid: found.uid(),
+                gid: found.gid(),
+                name: name_of(found.uid()),
+            }))),
+            _ => Self::for_a_new_cluster(cluster.parent()),
+        }
+    }
+
+    /// The account that makes a cluster in this folder: the folder's owner, else the usual one, else nobody. Without an
+    /// entry in the system's list of users initdb does not run.
+    pub(crate) fn for_a_new_cluster(folder: Option<&Path>) -> Result<Self, Error> {
         if !geteuid().is_root() {
             return Ok(Self(None));
         }
-        let owner = fs::metadata(cluster).map_or(0, |metadata| metadata.uid());
-        let candidates = [
-            // Without an entry in the list of users initdb and the server don't start.
-            (owner != 0).then(|| User::from_uid(Uid::from_raw(owner))),
-            Some(User::from_name("postgres")),
-            Some(User::from_name("nobody")),
-        ];
-        candidates
-            .into_iter()
-            .flatten()
-            .find_map(|user| user.ok().flatten())
-            .map(|user| {
-                Self(Some(StandIn {
-                    uid: user.uid.as_raw(),
-                    gid: user.gid.as_raw(),
-                    name: user.name,
-                }))
-            })
-            .ok_or(Error::NoAccount)
+        let owner = folder
+            .and_then(|folder| fs::metadata(folder).ok())
+            .map(|found| Uid::from_raw(found.uid()))
+            .filter(|owner| !owner.is_root());
+        let user = owner
+            .and_then(|owner| User::from_uid(owner).ok().flatten())
+            .or_else(|| User::from_name("postgres").ok().flatten())
+            .or_else(|| User::from_name("nobody").ok().flatten())
+            .ok_or(Error::NoAccount)?;
+        Ok(Self(Some(StandIn {
+            uid: user.uid.as_raw(),
+            gid: user.gid.as_raw(),
+            name: user.name,
+        })))
     }
 
     /// A command of this account, without our environment, working directory and input.
@@ -107,11 +115,11 @@ impl Account {
             None => Ok(()),
         }
     }
+}
 
-    /// Whether we are root and someone else runs the server.
-    pub(crate) fn is_stand_in(&self) -> bool {
-        self.0.is_some()
-    }
+fn name_of(uid: u32) -> String {
+    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    user.map_or_else(|| uid.to_string(), |user| user.name)
 }
 
 impl StandIn {

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a server is started with.
 #[derive(Clone)]
@@ -39,6 +39,44 @@ impl Settings {
             max_connections: 100,
             extra: Vec::new(),
         }
+    }
+
+    /// PostgreSQL's settings for this start.
+    pub(crate) fn configuration(&self, socket_dir: &Path, port: u16) -> Vec<(String, String)> {
+        let socket_dir = socket_dir.to_string_lossy();
+        let port = port.to_string();
+        let max_connections = self.max_connections.to_string();
+        let ours = [
+            ("unix_socket_directories", socket_dir.as_ref()),
+            ("unix_socket_permissions", "0700"),
+            ("listen_addresses", "127.0.0.1"),
+            ("port", &port),
+            ("max_connections", &max_connections),
+            ("shared_buffers", &self.shared_buffers),
+            // Nothing that was answered may be lost.
+            ("fsync", "on"),
+            ("full_page_writes", "on"),
+            ("synchronous_commit", "on"),
+            // Many small statements, no replication, few analyses.
+            ("jit", "off"),
+            ("wal_level", "minimal"),
+            ("max_wal_senders", "0"),
+            ("max_logical_replication_workers", "0"),
+            ("max_wal_size", "1GB"),
+            ("max_worker_processes", "4"),
+            ("max_parallel_workers", "2"),
+            ("autovacuum_max_workers", "2"),
+            ("password_encryption", "scram-sha-256"),
+            ("cluster_name", "online-mart"),
+            ("log_min_messages", "warning"),
+            ("log_line_prefix", "%m [%p] "),
+            ("log_timezone", "UTC"),
+            ("timezone", "UTC"),
+        ];
+        ours.into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .chain(self.extra.iter().cloned())
+            .collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! One server for all test processes: the first one starts it, and a small supervisor stops it after the last.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -19,7 +19,7 @@ use crate::{Settings, orphan};
 
 const SUPERVISOR: &str = include_str!("supervisor.sh");
 const USER: &str = "wasam";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The server that this process has registered with.
 #[derive(Debug)]
@@ -39,8 +39,7 @@ impl TestServer {
     }
 
     fn find_or_start() -> Result<Self> {
-        // Its clusters come and go; nothing there decides the account.
-        let account = Account::of(Path::new(""))?;
+        let account = Account::for_a_new_cluster(None)?;
         let folders = Folders::of_this_build(&account)?;
         let lock = OpenOptions::new()
             .create(true)

@@ -1,0 +1,111 @@
+//! The postmaster as a child of ours: started, watched, stopped.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{JoinHandle, sleep};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::sync::watch;
+
+use crate::child::{Life, detach};
+
+/// The running postmaster. A thread of its own has started it and waits for its end: the kernel ends the child with that
+/// thread, not with the process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    died: watch::Receiver<Option<String>>,
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Process {
+    pub(crate) fn start(mut command: Command) -> std::io::Result<Self> {
+        detach(&mut command, Life::EndsWithUs);
+        let (started, start) = channel();
+        let (stop, stopped) = channel();
+        let (death, died) = watch::channel(None);
+        let thread = std::thread::Builder::new()
+            .name("postgres".into())
+            .spawn(move || match command.spawn() {
+                Ok(child) => {
+                    let _ = started.send(Ok(child.id()));
+                    watch_over(child, &stopped, &death);
+                }
+                Err(error) => {
+                    let _ = started.send(Err(error));
+                }
+            })?;
+        let pid = start.recv().map_err(std::io::Error::other)??;
+        Ok(Self {
+            pid,
+            died,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Tells when the server ended without being asked to, and how.
+    pub(crate) fn died(&self) -> watch::Receiver<Option<String>> {
+        self.died.clone()
+    }
+}
+
+impl Drop for Process {
+    /// Stops the server with a last checkpoint and waits for it.
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn watch_over(mut child: Child, stopped: &Receiver<()>, death: &watch::Sender<Option<String>>) {
+    while stopped.recv_timeout(Duration::from_millis(50)) == Err(RecvTimeoutError::Timeout) {
+        if let Ok(Some(status)) = child.try_wait() {
+            death.send_replace(Some(told(status)));
+            return;
+        }
+    }
+    stop(&mut child);
+}
+
+/// Fast, then immediate, then by force.
+fn stop(child: &mut Child) {
+    let Ok(pid) = i32::try_from(child.id()) else {
+        return;
+    };
+    let begin = Instant::now();
+    for (signal, seconds) in [
+        (Signal::SIGINT, 15),
+        (Signal::SIGQUIT, 4),
+        (Signal::SIGKILL, 1),
+    ] {
+        let _ = kill(Pid::from_raw(pid), signal);
+        let asked = Instant::now();
+        while asked.elapsed() < Duration::from_secs(seconds) {
+            if let Ok(Some(status)) = child.try_wait() {
+                let milliseconds = begin.elapsed().as_millis();
+                tracing::debug!(
+                    "PostgreSQL stopped after {milliseconds} ms: {}",
+                    told(status)
+                );
+                return;
+            }
+            sleep(Duration::from_millis(5));
+        }
+        tracing::warn!("PostgreSQL did not stop within {seconds} s of {signal}");
+    }
+}
+
+fn told(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("it ended with code {code}"),
+        (None, Some(signal)) => format!("it was ended by signal {signal}"),
+        (None, None) => status.to_string(),
+    }
+}
