@@ -1,0 +1,51 @@
+//! The read models' databases, one per service.
+
+use sqlx::{PgPool, migrate::Migrator};
+
+/// Tables of the product database.
+pub static PRODUCT: Migrator = sqlx::migrate!("../migrations/product");
+/// Tables of the inventory database.
+pub static INVENTORY: Migrator = sqlx::migrate!("../migrations/inventory");
+/// Tables of the order database.
+pub static ORDER: Migrator = sqlx::migrate!("../migrations/order");
+/// Tables of the user database.
+pub static USER: Migrator = sqlx::migrate!("../migrations/user");
+/// Tables of the payment database.
+pub static PAYMENT: Migrator = sqlx::migrate!("../migrations/payment");
+/// Tables of the notification database.
+pub static NOTIFICATION: Migrator = sqlx::migrate!("../migrations/notification");
+
+/// A connection pool for each service's read model.
+///
+/// While projections run, each holds one connection of its pool, and the mailer one or two of notification's: a pool
+/// needs at least four.
+#[derive(Clone, Debug)]
+pub struct ReadDatabases {
+    /// Projection `product`.
+    pub product: PgPool,
+    /// Projection `inventory`.
+    pub inventory: PgPool,
+    /// Projection `orders`.
+    pub order: PgPool,
+    /// Projection `user`.
+    pub user: PgPool,
+    /// Projection `payment`.
+    pub payment: PgPool,
+    /// Projection `notification`, and the mails' deliveries.
+    pub notification: PgPool,
+}
+
+impl ReadDatabases {
+    /// Creates the tables that are missing. Several processes may do so at once.
+    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+        tokio::try_join!(
+            PRODUCT.run(&self.product),
+            INVENTORY.run(&self.inventory),
+            ORDER.run(&self.order),
+            USER.run(&self.user),
+            PAYMENT.run(&self.payment),
+            NOTIFICATION.run(&self.notification),
+        )?;
+        Ok(())
+    }
+}
