@@ -1,1 +1,63 @@
 //! Queries: one file per question.
+
+mod audit;
+mod etag;
+mod history;
+mod inventory;
+mod me;
+mod notifications;
+mod operator;
+mod orders;
+mod page;
+mod payments;
+mod price;
+mod products;
+mod reader;
+
+use service::Service;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use reader::Reader;
+
+/// Every question that can be asked, by the port that it is asked on.
+#[must_use]
+pub fn routers(reader: &Reader) -> Vec<(Service, OpenApiRouter)> {
+    let product = OpenApiRouter::default()
+        .routes(routes!(products::list))
+        .routes(routes!(products::one))
+        .routes(routes!(history::product));
+    let inventory = OpenApiRouter::default()
+        .routes(routes!(inventory::list))
+        .routes(routes!(inventory::one))
+        .routes(routes!(history::inventory));
+    let order = OpenApiRouter::default()
+        .routes(routes!(me::me))
+        .routes(routes!(history::me))
+        .routes(routes!(orders::list))
+        .routes(routes!(orders::one))
+        .routes(routes!(history::order));
+    let user = OpenApiRouter::default()
+        .routes(routes!(me::me))
+        .routes(routes!(history::me));
+    let notification = OpenApiRouter::default().routes(routes!(notifications::list));
+    let payment = OpenApiRouter::default()
+        .routes(routes!(payments::list))
+        .routes(routes!(payments::one))
+        .routes(routes!(history::payment));
+    let operator = OpenApiRouter::default()
+        .routes(routes!(operator::list))
+        .routes(routes!(audit::list));
+    let routers = [
+        (Service::Product, product),
+        (Service::Inventory, inventory),
+        (Service::Order, order),
+        (Service::User, user),
+        (Service::Notification, notification),
+        (Service::Payment, payment),
+        (Service::Operator, operator),
+    ];
+    let ready = |(service, router): (Service, OpenApiRouter<Reader>)| {
+        (service, router.with_state(reader.clone()))
+    };
+    routers.into_iter().map(ready).collect()
+}

@@ -1,0 +1,189 @@
+//! What is sold: `GET /products` and `GET /product/{id}`.
+
+use axum::{extract::State, http::Uri, response::Response};
+use serde::{Deserialize, Serialize};
+use service::{Freshness, PageLimit, Path, Problem, Query, Result};
+use sqlx::{FromRow, PgPool};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::{
+    etag::IfNoneMatch,
+    page::{List, one_more},
+    price::Price,
+    reader::{Reader, database},
+};
+
+const PROJECTION: &str = "product";
+
+/// Collations that fold the case of every script, the best first.
+const FOLDINGS: [(&str, &str); 3] = [
+    ("und-x-icu", r#"collate "und-x-icu""#),
+    ("pg_c_utf8", r#"collate "pg_c_utf8""#),
+    ("C.utf8", r#"collate "C.utf8""#),
+];
+
+/// A product as a customer sees it.
+#[derive(Debug, Serialize, FromRow, ToSchema)]
+pub struct Product {
+    /// Position of the event that created it
+    #[schema(example = 1)]
+    id: i64,
+    #[schema(example = "0198c0de-0000-7000-8000-000000000001")]
+    product_id: Uuid,
+    #[schema(example = "Laptop")]
+    name: String,
+    #[schema(example = "A light one")]
+    description: String,
+    /// Exact, with at most 2 decimal places
+    #[schema(value_type = f64, example = 999.99)]
+    #[sqlx(try_from = "String")]
+    price: Price,
+    /// Offered, and at least one unit is free
+    #[schema(example = true)]
+    is_available: bool,
+    #[serde(skip)]
+    version: i64,
+}
+
+/// Which products.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Filter {
+    /// Part of the name or the description, in any case
+    #[param(example = "lap")]
+    q: Option<String>,
+    /// Only those that can be had, or only those that can't
+    available: Option<bool>,
+    /// How many at most
+    #[serde(default)]
+    limit: PageLimit,
+    /// Where the page begins, from the `Link` header of the one before
+    cursor: Option<String>,
+}
+
+/// All products
+///
+/// By rising id. The next page, when there is one, is in the `Link` header.
+#[utoipa::path(
+    get,
+    path = "/products",
+    tag = "product",
+    params(Filter, Freshness),
+    responses(
+        (status = 200, description = "A page of products", body = [Product],
+         headers(("Link" = String, description = "`<…>; rel=\"next\"` when there are more"))),
+        (status = 400, description = "A cursor or a consistency token that is none"),
+        (status = 422, description = "A parameter that can't be, or an unknown one"),
+        (status = 503, description = "Not shown yet, see `Retry-After`"),
+    ),
+)]
+pub(crate) async fn list(
+    State(reader): State<Reader>,
+    uri: Uri,
+    freshness: Freshness,
+    Query(filter): Query<Filter>,
+) -> Result<Response> {
+    let after = List::Products.last_shown(&reader, filter.cursor.as_deref())?;
+    reader.shows(PROJECTION, freshness).await?;
+    let pool = &reader.databases.product;
+    let products = select(pool, &filter, after.unwrap_or(0))
+        .await
+        .map_err(database)?;
+    Ok(List::Products.page(&reader, &uri, filter.limit, products, |product| product.id))
+}
+
+async fn select(pool: &PgPool, filter: &Filter, after: i64) -> sqlx::Result<Vec<Product>> {
+    let searched = match filter.q {
+        Some(_) => folding(pool).await?,
+        None => "",
+    };
+    sqlx::query_as(&format!(
+        "select id, product_id, name, description, price::text as price, is_available, version
+         from product
+         where id > $1
+           and ($2::text is null or (name ilike $2 {searched}) or (description ilike $2 {searched}))
+           and ($3::boolean is null or is_available = $3)
+         order by id limit $4"
+    ))
+    .bind(after)
+    .bind(filter.q.as_deref().map(pattern))
+    .bind(filter.available)
+    .bind(one_more(filter.limit))
+    .fetch_all(pool)
+    .await
+}
+
+/// The collation that knows the case of every script. The database's own is `C`, which knows that of a to z, and
+/// which others there are depends on how the server was built.
+async fn folding(pool: &PgPool) -> sqlx::Result<&'static str> {
+    let known: Vec<String> = sqlx::query_scalar(
+        "select collname::text from pg_collation
+         where collname in ('und-x-icu', 'pg_c_utf8', 'C.utf8')
+           and collencoding in (-1, pg_char_to_encoding('UTF8'))",
+    )
+    .fetch_all(pool)
+    .await?;
+    let best = FOLDINGS
+        .into_iter()
+        .find(|(name, _)| known.iter().any(|known| known == name));
+    Ok(best.map_or("", |(_, clause)| clause))
+}
+
+/// The text anywhere, with the wildcards of `like` as plain characters.
+fn pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// One product
+#[utoipa::path(
+    get,
+    path = "/product/{id}",
+    tag = "product",
+    params(("id" = Uuid, Path, description = "The product"), Freshness, IfNoneMatch),
+    responses(
+        (status = 200, description = "The product", body = Product,
+         headers(("ETag" = String, description = "Its version; `-out` follows while it can't be had"))),
+        (status = 304, description = "The caller has it already"),
+        (status = 400, description = "A consistency token that is none"),
+        (status = 404, description = "`product-not-found`"),
+        (status = 422, description = "The id is no UUID"),
+        (status = 503, description = "Not shown yet, see `Retry-After`"),
+    ),
+)]
+pub(crate) async fn one(
+    State(reader): State<Reader>,
+    Path(id): Path<Uuid>,
+    freshness: Freshness,
+    known: IfNoneMatch,
+) -> Result<Response> {
+    reader.shows(PROJECTION, freshness).await?;
+    let product: Option<Product> = sqlx::query_as(
+        "select id, product_id, name, description, price::text as price, is_available, version
+         from product where product_id = $1",
+    )
+    .bind(id)
+    .fetch_optional(&reader.databases.product)
+    .await
+    .map_err(database)?;
+    let product =
+        product.ok_or_else(|| Problem::not_found("product-not-found", "Product not found"))?;
+    Ok(known.answer(&product.tag(), &product))
+}
+
+impl Product {
+    fn tag(&self) -> String {
+        let out = if self.is_available { "" } else { "-out" };
+        format!("{}{out}", self.version)
+    }
+}
