@@ -99,7 +99,7 @@ pub enum Error {
 }
 
 /// An account.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Account {
     /// Not opened yet.
     #[default]

@@ -7,7 +7,9 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 /// A thing whose events alone say what it is: it decides on commands and evolves by events.
-pub trait Aggregate: Clone + Default + Debug + Send + Sync + 'static {
+pub trait Aggregate:
+    Clone + Default + Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     /// The name under which its streams are stored.
     const TYPE: &'static str;
     /// What tells one from another.

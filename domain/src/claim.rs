@@ -58,7 +58,7 @@ pub enum Error {
 }
 
 /// A claim on a name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Claim {
     /// Nobody's.
     #[default]

@@ -154,7 +154,7 @@ pub enum Error {
 }
 
 /// What was ordered.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Details {
     /// Which product.
     pub product_id: ProductId,
@@ -173,7 +173,7 @@ pub struct Details {
 }
 
 /// How far the paying of a placed order is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PaymentState {
     /// Nobody tried yet.
     Pending,
@@ -190,7 +190,7 @@ pub enum PaymentState {
 }
 
 /// An order.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Order {
     /// Not placed yet.
     #[default]
@@ -240,10 +240,14 @@ impl Aggregate for Order {
     type Error = Error;
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Error> {
+        use Command::{Cancel, Change, Complete, FailPayment, Place, StartPayment};
+        use Order::{Cancelled, New, Paid, Placed};
+        use PaymentState::{Failed, InProgress, Pending};
+
         match (self, command) {
             (
-                Order::New,
-                Command::Place {
+                New,
+                Place {
                     product_id,
                     user_id,
                     quantity,
@@ -261,65 +265,60 @@ impl Aggregate for Order {
                 customer_notes,
                 at,
             }]),
+            (Placed { .. } | Paid { .. } | Cancelled, Place { .. }) => Err(Error::AlreadyPlaced),
             (
-                Order::Placed { .. } | Order::Paid { .. } | Order::Cancelled,
-                Command::Place { .. },
-            ) => Err(Error::AlreadyPlaced),
-            (
-                Order::New | Order::Cancelled,
-                Command::Change { .. }
-                | Command::Cancel { .. }
-                | Command::StartPayment { .. }
-                | Command::Complete { .. }
-                | Command::FailPayment { .. },
+                New | Cancelled,
+                Change { .. }
+                | Cancel { .. }
+                | StartPayment { .. }
+                | Complete { .. }
+                | FailPayment { .. },
             ) => Err(Error::NotFound),
 
             (
-                Order::Placed { details, .. } | Order::Paid { details, .. },
-                Command::Change { by, .. }
-                | Command::Cancel { by }
-                | Command::StartPayment { by, .. },
+                Placed { details, .. } | Paid { details, .. },
+                Change { by, .. } | Cancel { by } | StartPayment { by, .. },
             ) if details.user_id != by => Err(Error::NotYours),
 
             (
-                Order::Paid {
+                Paid {
                     attempt_id: paid, ..
                 },
-                Command::Complete { attempt_id, .. },
+                Complete { attempt_id, .. },
             ) if *paid == attempt_id => {
                 Ok(vec![]) // said twice, done once
             }
             (
-                Order::Paid { .. },
-                Command::Change { .. }
-                | Command::Cancel { .. }
-                | Command::StartPayment { .. }
-                | Command::Complete { .. }
-                | Command::FailPayment { .. },
+                Paid { .. },
+                Change { .. }
+                | Cancel { .. }
+                | StartPayment { .. }
+                | Complete { .. }
+                | FailPayment { .. },
             ) => Err(Error::AlreadyPaid),
 
             (
-                Order::Placed {
-                    payment: PaymentState::InProgress { attempt_id: open },
+                Placed {
+                    payment: InProgress { attempt_id: open },
                     ..
                 },
-                Command::StartPayment { attempt_id, .. },
+                StartPayment { attempt_id, .. },
             ) if *open == attempt_id => Ok(vec![]), // said twice, done once
             (
-                Order::Placed {
-                    payment: PaymentState::InProgress { attempt_id },
+                Placed {
+                    payment: InProgress { attempt_id },
                     ..
                 },
-                Command::Change { .. } | Command::Cancel { .. } | Command::StartPayment { .. },
+                Change { .. } | Cancel { .. } | StartPayment { .. },
             ) => Err(Error::PaymentInProgress {
                 attempt_id: *attempt_id,
             }),
             (
-                Order::Placed {
-                    payment: PaymentState::InProgress { attempt_id: open },
+                Placed {
+                    payment: InProgress { attempt_id: open },
                     ..
                 },
-                Command::Complete {
+                Complete {
                     payment_id,
                     attempt_id,
                 },
@@ -328,36 +327,34 @@ impl Aggregate for Order {
                 attempt_id,
             }]),
             (
-                Order::Placed {
-                    payment: PaymentState::InProgress { attempt_id: open },
+                Placed {
+                    payment: InProgress { attempt_id: open },
                     ..
                 },
-                Command::FailPayment { attempt_id, code },
+                FailPayment { attempt_id, code },
             ) if *open == attempt_id => Ok(vec![Event::PaymentFailed { attempt_id, code }]),
             (
-                Order::Placed {
-                    payment: PaymentState::Failed { attempt_id: failed },
+                Placed {
+                    payment: Failed { attempt_id: failed },
                     ..
                 },
-                Command::FailPayment { attempt_id, .. },
+                FailPayment { attempt_id, .. },
             ) if *failed == attempt_id => Ok(vec![]), // said twice, done once
             (
-                Order::Placed {
-                    payment: PaymentState::Failed { attempt_id: failed },
+                Placed {
+                    payment: Failed { attempt_id: failed },
                     ..
                 },
-                Command::StartPayment { attempt_id, .. },
+                StartPayment { attempt_id, .. },
             ) if *failed == attempt_id => Err(Error::NoSuchAttempt), // an answered asking can't be asked again
-            (Order::Placed { .. }, Command::Complete { .. } | Command::FailPayment { .. }) => {
-                Err(Error::NoSuchAttempt)
-            }
+            (Placed { .. }, Complete { .. } | FailPayment { .. }) => Err(Error::NoSuchAttempt),
 
             (
-                Order::Placed {
-                    payment: PaymentState::Pending | PaymentState::Failed { .. },
+                Placed {
+                    payment: Pending | Failed { .. },
                     ..
                 },
-                Command::StartPayment {
+                StartPayment {
                     payment_id,
                     attempt_id,
                     ..
@@ -367,18 +364,18 @@ impl Aggregate for Order {
                 attempt_id,
             }]),
             (
-                Order::Placed {
-                    payment: PaymentState::Pending | PaymentState::Failed { .. },
+                Placed {
+                    payment: Pending | Failed { .. },
                     ..
                 },
-                Command::Cancel { .. },
+                Cancel { .. },
             ) => Ok(vec![Event::Cancelled {}]),
             (
-                order @ Order::Placed {
-                    payment: PaymentState::Pending | PaymentState::Failed { .. },
+                order @ Placed {
+                    payment: Pending | Failed { .. },
                     ..
                 },
-                Command::Change {
+                Change {
                     quantity,
                     shipping_address,
                     customer_notes,

@@ -86,7 +86,7 @@ pub enum Error {
 }
 
 /// What the last asking was about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
     /// For which order.
     pub order_id: OrderId,
@@ -99,7 +99,7 @@ pub struct Details {
 }
 
 /// A payment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Payment {
     /// Nobody tried yet.
     #[default]

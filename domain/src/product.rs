@@ -81,7 +81,7 @@ pub enum Error {
 }
 
 /// A product.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Product {
     /// Not created yet.
     #[default]

@@ -5,7 +5,7 @@ use serde::de::{Error, Visitor};
 
 /// Reads a string whose content must not be told to anyone: serde's own errors quote a number sent in its place.
 pub(crate) fn string<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    deserializer.deserialize_string(Untold)
+    deserializer.deserialize_any(Untold) // asked for a string, serde_json itself would quote a number
 }
 
 struct Untold;

@@ -90,7 +90,7 @@ pub enum Error {
 }
 
 /// A login.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Session {
     /// Not started yet.
     #[default]

@@ -139,7 +139,7 @@ pub enum Error {
 }
 
 /// What lies where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Levels {
     /// The product whose units they are.
     pub product_id: ProductId,
@@ -152,7 +152,7 @@ pub struct Levels {
 }
 
 /// A stock record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stock {
     /// None is kept yet.
     #[default]
