@@ -138,12 +138,10 @@ impl Writer {
             if !waiting.is_empty() {
                 let caught_up = self.catch_up().await;
                 for reply in waiting {
-                    let _ = reply.send(
-                        caught_up
-                            .as_ref()
-                            .map(|()| ())
-                            .map_err(|e| anyhow!("{e:#}")),
-                    );
+                    let _ = reply.send(match &caught_up {
+                        Ok(()) => Ok(()),
+                        Err(error) => Err(anyhow!("{error:#}")),
+                    });
                 }
             }
         }

@@ -30,7 +30,7 @@ impl ClaimKey {
         Ok(Self(key))
     }
 
-    /// A UUIDv8 (custom content, RFC 9562) from the first 122 bits of the keyed hash of kind and normalised name.
+    /// A `UUIDv8` (custom content, RFC 9562) from the first 122 bits of the keyed hash of kind and normalised name.
     pub(crate) fn id(&self, kind: Kind, normalised: &str) -> ClaimId {
         let mut mac =
             <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).expect("any length is a key");

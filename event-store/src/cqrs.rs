@@ -19,7 +19,7 @@ use crate::stored::{NewEvent, Raw, StreamKey};
 
 /// Any of our aggregates, as cqrs-es wants one.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(transparent, bound = "A: Aggregate")]
 pub struct Adapted<A>(pub A);
 
 /// Any of our events, as cqrs-es wants one.
@@ -37,10 +37,7 @@ impl<E: Event> DomainEvent for AdaptedEvent<E> {
     }
 }
 
-impl<A> cqrs_es::Aggregate for Adapted<A>
-where
-    A: Aggregate + Serialize + serde::de::DeserializeOwned,
-{
+impl<A: Aggregate> cqrs_es::Aggregate for Adapted<A> {
     const TYPE: &'static str = A::TYPE;
     type Command = A::Command;
     type Event = AdaptedEvent<A::Event>;
@@ -64,6 +61,14 @@ where
     }
 }
 
+type Row = (
+    i64,
+    String,
+    String,
+    sqlx::types::Json<Box<serde_json::value::RawValue>>,
+    serde_json::Value,
+);
+
 /// Our store behind cqrs-es' trait, one aggregate at a time.
 #[derive(Clone)]
 pub struct CqrsStore(pub EventStore);
@@ -75,32 +80,20 @@ pub struct Loaded<A> {
     sequence: i64,
 }
 
-impl<A> AggregateContext<Adapted<A>> for Loaded<A>
-where
-    A: Aggregate + Serialize + serde::de::DeserializeOwned,
-{
+impl<A: Aggregate> AggregateContext<Adapted<A>> for Loaded<A> {
     fn aggregate(&mut self) -> &mut Adapted<A> {
         &mut self.aggregate
     }
 }
 
-impl<A> cqrs_es::EventStore<Adapted<A>> for CqrsStore
-where
-    A: Aggregate + Serialize + serde::de::DeserializeOwned,
-{
+impl<A: Aggregate> cqrs_es::EventStore<Adapted<A>> for CqrsStore {
     type AC = Loaded<A>;
 
     async fn load_events(
         &self,
         aggregate_id: &str,
     ) -> Result<Vec<EventEnvelope<Adapted<A>>>, AggregateError<A::Error>> {
-        let rows: Vec<(
-            i64,
-            String,
-            String,
-            sqlx::types::Json<Box<serde_json::value::RawValue>>,
-            serde_json::Value,
-        )> = sqlx::query_as(
+        let rows: Vec<Row> = sqlx::query_as(
             "select sequence, event_type, event_version, payload, metadata from events
              where aggregate_type = $1 and aggregate_id = $2 order by sequence",
         )

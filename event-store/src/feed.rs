@@ -80,6 +80,14 @@ impl Feed {
         })
     }
 
+    fn begin(&self, head: i64) {
+        let mut recent = self.lock();
+        recent.after = head;
+        recent.through = head;
+        drop(recent);
+        self.head.send_replace(head);
+    }
+
     fn push(&self, page: Page) {
         let mut recent = self.lock();
         recent.through = page.through;
@@ -148,22 +156,17 @@ async fn heard(listener: Option<&mut PgListener>) -> bool {
 }
 
 async fn read_on(feed: &Weak<Feed>, pool: &PgPool, through: &mut Option<i64>) -> Result<()> {
-    let mut after = match *through {
-        Some(after) => after,
-        None => {
-            // Memory begins at the head as it is now; whoever is behind it reads the database.
-            let head: i64 = sqlx::query_scalar("select position from log_head")
-                .fetch_one(pool)
-                .await?;
-            if let Some(feed) = feed.upgrade() {
-                let mut recent = feed.lock();
-                recent.after = head;
-                recent.through = head;
-                drop(recent);
-                feed.head.send_replace(head);
-            }
-            head
+    let mut after = if let Some(after) = *through {
+        after
+    } else {
+        // Memory begins at the head as it is now; whoever is behind it reads the database.
+        let head: i64 = sqlx::query_scalar("select position from log_head")
+            .fetch_one(pool)
+            .await?;
+        if let Some(feed) = feed.upgrade() {
+            feed.begin(head);
         }
+        head
     };
     *through = Some(after);
     loop {

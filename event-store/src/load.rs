@@ -51,7 +51,7 @@ pub(crate) fn fold<A: Aggregate>(stream: &mut Stream<'_>) -> Result<Entry, Unrea
             payload,
         };
         if raw.sequence != sequence {
-            return Err(raw.unreadable(format!("event {sequence} is missing")));
+            return Err(raw.unreadable(&format!("event {sequence} is missing")));
         }
         longest = longest.max(payload.get().len());
         state.evolve(&raw.decode()?);

@@ -143,11 +143,12 @@ fn published(row: &PgRow) -> Result<Option<Published>> {
         return Ok(None);
     };
     let metadata: &RawValue = row.try_get("metadata")?;
-    let metadata: Metadata = serde_json::from_str(metadata.get()).map_err(|e| raw.unreadable(e))?;
+    let metadata: Metadata =
+        serde_json::from_str(metadata.get()).map_err(|e| raw.unreadable(&e))?;
     Ok(Some(Published {
         position: row.try_get("position")?,
         event_id: row.try_get("event_id")?,
-        aggregate_id: raw.aggregate_id.parse().map_err(|e| raw.unreadable(e))?,
+        aggregate_id: raw.aggregate_id.parse().map_err(|e| raw.unreadable(&e))?,
         sequence: raw.sequence,
         recorded_at: row.try_get("recorded_at")?,
         actor: metadata.actor,

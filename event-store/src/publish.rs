@@ -35,7 +35,7 @@ pub(crate) fn publish(raw: &Raw<'_>) -> Result<Option<Message>, Unreadable> {
         account::Account::TYPE => of_account(raw.decode()?),
         // Which names are taken and who is logged in stays inside.
         claim::Claim::TYPE | session::Session::TYPE => None,
-        _ => return Err(raw.unreadable("no such aggregate type")),
+        _ => return Err(raw.unreadable(&"no such aggregate type")),
     })
 }
 

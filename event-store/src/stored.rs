@@ -65,26 +65,23 @@ pub(crate) struct Raw<'a> {
 
 /// A stored event that the code does not understand.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot read event {sequence} ({event_type}, version {event_version}) of {aggregate_type} {aggregate_id}: {reason}"
-)]
+#[error("cannot read {event}: {reason}")]
 pub struct Unreadable {
-    aggregate_type: String,
-    aggregate_id: String,
-    sequence: i64,
-    event_type: String,
-    event_version: String,
+    event: String,
     reason: String,
 }
 
 impl Raw<'_> {
-    pub(crate) fn unreadable(&self, reason: impl ToString) -> Unreadable {
+    pub(crate) fn unreadable(&self, reason: &impl ToString) -> Unreadable {
         Unreadable {
-            aggregate_type: self.aggregate_type.to_owned(),
-            aggregate_id: self.aggregate_id.to_owned(),
-            sequence: self.sequence,
-            event_type: self.event_type.to_owned(),
-            event_version: self.event_version.to_owned(),
+            event: format!(
+                "event {} ({}, version {}) of {} {}",
+                self.sequence,
+                self.event_type,
+                self.event_version,
+                self.aggregate_type,
+                self.aggregate_id
+            ),
             reason: reason.to_string(),
         }
     }
@@ -98,18 +95,19 @@ impl Raw<'_> {
         &self,
         upcasters: &[Box<dyn EventUpcaster>],
     ) -> Result<E, Unreadable> {
-        let applies =
-            |u: &&Box<dyn EventUpcaster>| u.can_upcast(self.event_type, self.event_version);
-        if !upcasters.iter().any(|u| applies(&u)) {
-            return serde_json::from_str(self.payload.get()).map_err(|e| self.unreadable(e));
+        let current = !upcasters
+            .iter()
+            .any(|u| u.can_upcast(self.event_type, self.event_version));
+        if current {
+            return serde_json::from_str(self.payload.get()).map_err(|e| self.unreadable(&e));
         }
         let old = SerializedEvent {
             aggregate_id: self.aggregate_id.to_owned(),
-            sequence: usize::try_from(self.sequence).map_err(|e| self.unreadable(e))?,
+            sequence: usize::try_from(self.sequence).map_err(|e| self.unreadable(&e))?,
             aggregate_type: self.aggregate_type.to_owned(),
             event_type: self.event_type.to_owned(),
             event_version: self.event_version.to_owned(),
-            payload: serde_json::from_str(self.payload.get()).map_err(|e| self.unreadable(e))?,
+            payload: serde_json::from_str(self.payload.get()).map_err(|e| self.unreadable(&e))?,
             metadata: serde_json::Value::Null,
         };
         let new = upcasters.iter().fold(old, |event, upcaster| {
@@ -119,6 +117,9 @@ impl Raw<'_> {
                 event
             }
         });
-        serde_json::from_value(new.payload).map_err(|e| self.unreadable(e))
+        serde_json::from_value(new.payload).map_err(|e| self.unreadable(&e))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,7 +60,7 @@ async fn tell(store: &EventStore, stock: StockId, command: Command) -> Said<Arc<
 fn reserve_one() -> Command {
     Command::Reserve {
         order_id: OrderId::from(Uuid::now_v7()),
-        quantity: Quantity::try_from(1).expect("one is a quantity"),
+        quantity: Quantity::try_from(1_u32).expect("one is a quantity"),
     }
 }
 
@@ -116,7 +116,7 @@ async fn decisions_on_one_hot_aggregate_share_batches() {
 #[tokio::test]
 async fn what_is_said_twice_answers_with_a_position_that_shows_it() {
     let shelf = shelf_with(5).await;
-    let level = StockLevel::try_from(7).expect("a sane level");
+    let level = StockLevel::try_from(7_u32).expect("a sane level");
     let first = tell(&shelf.store, shelf.stock, Command::SetLevel { level })
         .await
         .expect("set");
@@ -189,7 +189,7 @@ async fn two_processes_on_one_aggregate_lose_nothing_and_double_nothing() {
             })
             .await;
         let level = seen.expect("reads").answer.levels().expect("open").level;
-        assert_eq!(level.get(), 400);
+        assert_eq!(level, 400);
     }
 }
 
@@ -208,12 +208,7 @@ async fn catching_up_shows_what_another_process_wrote() {
                 unit.get::<Stock>(stock)
             })
             .await;
-        seen.expect("reads")
-            .answer
-            .levels()
-            .expect("open")
-            .level
-            .get()
+        seen.expect("reads").answer.levels().expect("open").level
     };
     shelf.store.catch_up().await.expect("the head reads");
     assert_eq!(look().await, 4);

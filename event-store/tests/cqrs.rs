@@ -43,7 +43,7 @@ async fn the_cqrs_framework_runs_our_aggregates_on_our_log() {
             &stock.to_string(),
             Command::Reserve {
                 order_id: Uuid::now_v7().into(),
-                quantity: Quantity::try_from(6).expect("six"),
+                quantity: Quantity::try_from(6_u32).expect("six"),
             },
         )
         .await;
@@ -64,7 +64,7 @@ async fn the_cqrs_framework_runs_our_aggregates_on_our_log() {
         )
         .await
         .expect("reads");
-    assert_eq!(seen.answer.levels().expect("open").level, level(5));
+    assert_eq!(seen.answer.levels().expect("open").level, 5);
     assert_eq!(
         store.log().read(0, 10).await.expect("reads").events.len(),
         2
@@ -77,7 +77,7 @@ async fn postgres_es_reads_the_same_table() {
     let store = EventStore::open(database.pool()).await.expect("opens");
     let product_id = ProductId::from(Uuid::now_v7());
     let stock = StockId::of(product_id);
-    let level = StockLevel::try_from(3).expect("three");
+    let level = StockLevel::try_from(3_u32).expect("three");
     store
         .execute(
             Context::system("test"),

@@ -103,7 +103,7 @@ async fn open_streams(store: &EventStore) -> Arc<Vec<StockId>> {
     for _ in 0..STREAMS {
         let product_id = ProductId::from(Uuid::now_v7());
         let stock = StockId::of(product_id);
-        let level = StockLevel::try_from(0).expect("zero");
+        let level = StockLevel::try_from(0_u32).expect("zero");
         store
             .execute(
                 Context::system("test"),

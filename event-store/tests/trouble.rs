@@ -18,7 +18,7 @@ async fn connections_cut_at_any_moment_lose_and_double_nothing_that_was_acknowle
     let store = EventStore::open(database.pool()).await.expect("opens");
     let product_id = ProductId::from(Uuid::now_v7());
     let stock = StockId::of(product_id);
-    let level = StockLevel::try_from(1_000_000).expect("a sane level");
+    let level = StockLevel::try_from(1_000_000_u32).expect("a sane level");
     store
         .execute(
             Context::system("test"),
@@ -36,7 +36,7 @@ async fn connections_cut_at_any_moment_lose_and_double_nothing_that_was_acknowle
                 let mut acknowledged = Vec::new();
                 while !stop.load(Ordering::SeqCst) {
                     let order_id = OrderId::from(Uuid::now_v7());
-                    let quantity = Quantity::try_from(1).expect("one");
+                    let quantity = Quantity::try_from(1_u32).expect("one");
                     let said = store
                         .execute(
                             Context::system("test"),
