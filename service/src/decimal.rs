@@ -49,7 +49,12 @@ mod tests {
 
     #[test]
     fn a_database_text_loses_only_zeros_behind_the_point() {
-        for (text, expected) in [("999.90", "999.9"), ("100", "100"), ("100.00", "100"), ("0.05", "0.05")] {
+        for (text, expected) in [
+            ("999.90", "999.9"),
+            ("100", "100"),
+            ("100.00", "100"),
+            ("0.05", "0.05"),
+        ] {
             assert_eq!(from_text(text).get(), expected);
         }
     }
