@@ -1,1 +1,194 @@
-fn main() {}
+//! `mart`: the shop on one command, and the operator's errands.
+
+use std::{ffi::OsString, io::Write, path::Path, process::ExitCode, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use mart::{Role, RunningShop, Shop, config, shutdown::another_signal, user, waiting::Waiting};
+use service::{
+    Settings, Signals,
+    settings::{EX_CONFIG, LoadError, Loaded, SettingError, process_environment},
+    telemetry,
+};
+
+/// Exit code when a second signal did not let the end be an orderly one, as shells write SIGINT.
+const ASKED_TWICE: i32 = 130;
+/// How long blocking work may take after everything else has ended.
+const LEFTOVERS: Duration = Duration::from_secs(20);
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Online Mart: a whole shop in one process, on a Postgres of its own.
+///
+/// Without a command it does what `mart up` does: it starts everything, prints where the seven services are, then `ready`,
+/// and runs until it is told to stop (Ctrl-C or SIGTERM).
+#[derive(Debug, Parser)]
+#[command(name = "mart", version, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    errand: Option<Errand>,
+}
+
+const AFTER_HELP: &str = "\
+Every setting is a flag, an environment variable, or (in the dev profile) a line in .env; the first of these wins.
+
+Exit codes: 0 all well, 1 it did not work, 2 not understood, 78 a setting is wrong.";
+
+#[derive(Debug, Subcommand)]
+enum Errand {
+    /// Run the shop
+    Up(Up),
+    /// Give a user a role, or take it away; it applies from the next login or refresh
+    #[command(subcommand)]
+    User(UserErrand),
+    /// Show every setting, where its value came from, and the value
+    Config,
+}
+
+#[derive(Debug, Default, Args)]
+struct Up {
+    /// Only these parts of it, for a shop that runs in several processes [default: all]
+    #[arg(
+        long = "role",
+        value_name = "ROLE,…",
+        value_delimiter = ',',
+        value_enum
+    )]
+    roles: Vec<Role>,
+}
+
+#[derive(Debug, Subcommand)]
+enum UserErrand {
+    /// Give the user the role
+    Grant(user::RoleOf),
+    /// Take the role from the user
+    Revoke(user::RoleOf),
+}
+
+fn main() -> ExitCode {
+    match understand().map_err(ExitCode::from) {
+        Ok(loaded) => run(loaded),
+        Err(code) => code,
+    }
+}
+
+/// The command line and the settings, or the exit code of a start that ends here.
+fn understand() -> Result<Loaded<Cli>, u8> {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let loaded = process_environment()
+        .map_err(LoadError::from)
+        .and_then(|environment| Settings::load::<Cli>(&args, &environment, Path::new(".env")));
+    loaded.map_err(|error| match error {
+        LoadError::Usage(usage) => {
+            // Nobody reads our output any more if this fails, so there is nobody to tell.
+            let _printed = usage.print();
+            u8::try_from(usage.exit_code()).unwrap_or(2)
+        }
+        LoadError::Setting(setting) => complain(&setting.into()),
+    })
+}
+
+fn run(loaded: Loaded<Cli>) -> ExitCode {
+    let Loaded {
+        cli,
+        settings,
+        origins,
+    } = loaded;
+    let errand = async {
+        match cli.errand.unwrap_or(Errand::Up(Up::default())) {
+            Errand::Up(up) => self::up(&settings, &up.roles).await,
+            Errand::User(UserErrand::Grant(who)) => user::grant(&settings, &who)
+                .await
+                .map(|()| ExitCode::SUCCESS),
+            Errand::User(UserErrand::Revoke(who)) => user::revoke(&settings, &who)
+                .await
+                .map(|()| ExitCode::SUCCESS),
+            Errand::Config => config::table(&settings, &origins).map(|table| {
+                say(table.trim_end());
+                ExitCode::SUCCESS
+            }),
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&anyhow::Error::new(error).context("can't start")).into(),
+    };
+    let code = runtime
+        .block_on(errand)
+        .unwrap_or_else(|error| complain(&error).into());
+    // A start of Postgres that a signal cut short ends by itself, with the server stopped.
+    runtime.shutdown_timeout(LEFTOVERS);
+    code
+}
+
+/// Runs the shop until a signal or a failure.
+async fn up(settings: &Settings, roles: &[Role]) -> anyhow::Result<ExitCode> {
+    telemetry::init(settings.profile);
+    let stop = Signals::install()?;
+    let waiting = Waiting::on_terminal();
+    let started = tokio::select! {
+        started = Shop::start_telling(settings, roles, &waiting) => started,
+        () = stop.cancelled() => {
+            waiting.done();
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    waiting.done();
+    let mut shop = started?;
+    let waiting = Waiting::on_terminal();
+    let failure = tokio::select! {
+        failure = attend(&mut shop, &waiting) => Some(failure),
+        () = stop.cancelled() => None,
+    };
+    waiting.done();
+    let ending = async {
+        match failure {
+            Some(failure) => shop.abandon().await.and(Err(failure)),
+            None => shop.shutdown().await,
+        }
+    };
+    tokio::select! {
+        ended = ending => ended.map(|()| ExitCode::SUCCESS),
+        heard = another_signal() => {
+            heard?;
+            // Whoever asks twice does not want to wait; what was answered is durable, and Postgres ends with us.
+            std::process::exit(ASKED_TWICE)
+        }
+    }
+}
+
+/// Says where the shop is and that it is ready, and then waits for what must not happen.
+async fn attend(shop: &mut RunningShop, waiting: &Waiting) -> anyhow::Error {
+    let ready = shop.ready(waiting);
+    tokio::select! {
+        () = ready => waiting.done(),
+        failure = shop.failed() => return failure,
+    }
+    for note in shop.notes() {
+        eprintln!("mart: {note}");
+    }
+    for (service, url) in shop.urls() {
+        say(&format!("{service:<12} {url}"));
+    }
+    say("ready");
+    shop.failed().await
+}
+
+/// One line on standard output; it matters to nobody when nobody listens.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _written = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Tells why it ends, and with which code.
+fn complain(error: &anyhow::Error) -> u8 {
+    eprintln!("mart: {error:#}");
+    if error.is::<SettingError>() {
+        EX_CONFIG
+    } else {
+        1
+    }
+}

@@ -1,0 +1,287 @@
+//! What starts, in which order; everything that runs stands on one list.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use event_store::{EventStore, Log};
+use projectors::{Mailer, Progress, ReadDatabases, mailer::MailSettingsError};
+use read_api::Reader;
+use service::{Common, Profile, Service, Settings, settings::SettingError};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+use write_api::{Shop as Counter, SimulatedGateway};
+
+use crate::{
+    databases::{self, Servers},
+    health,
+    ports::{self, Port},
+    roles::Role,
+    running::Running,
+    secret_key,
+    shutdown::Stops,
+    waiting::Waiting,
+};
+
+/// A shop that is not running.
+#[derive(Debug, Clone, Copy)]
+pub struct Shop;
+
+/// A shop that runs until [`RunningShop::shutdown`].
+pub struct RunningShop {
+    pub(crate) ports: Vec<(Service, SocketAddr)>,
+    pub(crate) common: Common,
+    pub(crate) ready: CancellationToken,
+    pub(crate) stops: Stops,
+    pub(crate) serving: Running,
+    pub(crate) working: Running,
+    pub(crate) projecting: Option<Progress>,
+    pub(crate) log: Log,
+    pub(crate) read_models: Option<ReadDatabases>,
+    pub(crate) servers: Servers,
+    notes: Vec<String>,
+}
+
+impl Shop {
+    /// Starts these roles; no roles are all of them.
+    pub async fn start(settings: &Settings, roles: &[Role]) -> anyhow::Result<RunningShop> {
+        Self::start_telling(settings, roles, &Waiting::unseen()).await
+    }
+
+    /// The same, and tells what it is waiting for.
+    pub async fn start_telling(
+        settings: &Settings,
+        roles: &[Role],
+        waiting: &Waiting,
+    ) -> anyhow::Result<RunningShop> {
+        settings.check()?;
+        let roles = if roles.is_empty() { &Role::ALL } else { roles };
+        if roles.contains(&Role::Relay) {
+            let refusal = "relay can't run, this version has no Kafka mirror yet";
+            return Err(SettingError::new("--role", refusal).into());
+        }
+
+        // What everything stands on: databases, then ports, then tables.
+        let servers = Servers::start(settings, waiting).await?;
+        let notes = servers.notes(settings)?;
+        let common = common(settings)?;
+        let ports = ports::open(settings.bind, settings.first_port, open_services(roles)).await?;
+        waiting.for_("the databases' tables");
+        let store = store(settings, &servers).await?;
+        let read_models = read_models(settings, roles, &servers).await?;
+
+        // What runs: the log's writer and readers, the read models, the mails, the reactions, and last the ports.
+        let has = |role| roles.contains(&role);
+        let stops = Stops::default();
+        let mut working = Running::default();
+        let mut routes = Vec::new();
+        let mut projecting = None;
+        let mut log = Log::open(store.clone());
+        if has(Role::WriteApi) {
+            let store = EventStore::open(store)
+                .await
+                .context("can't open the event store")?;
+            log = store.log().clone();
+            let gateway =
+                SimulatedGateway::new(settings.gateway_success_rate, settings.gateway_seed);
+            let counter = Counter::new(store, common.clone(), Arc::new(gateway))?;
+            routes.extend(write_api::routers(&counter));
+            working.all(
+                "reactions",
+                write_api::reactions(&counter, &stops.reactions),
+            );
+        }
+        let mut followed = None;
+        if let Some(databases) = &read_models {
+            let progress = if has(Role::Projectors) {
+                Progress::here()
+            } else {
+                Progress::elsewhere(databases)
+            };
+            if has(Role::Projectors) {
+                working.all(
+                    "projections",
+                    projectors::run(&log, databases, &progress, &stops.projections),
+                );
+                projecting = Some(progress.clone());
+            }
+            if has(Role::Mailer) {
+                working.one(
+                    "mailer",
+                    mailer(settings, databases)?.run(stops.mails.clone()),
+                );
+            }
+            if has(Role::ReadApi) {
+                let (databases, progress) = (databases.clone(), progress.clone());
+                let reader = Reader {
+                    databases,
+                    progress,
+                    common: common.clone(),
+                    log: log.clone(),
+                };
+                routes.extend(read_api::routers(&reader));
+            }
+            followed = Some(progress);
+        }
+        let ready = CancellationToken::new();
+        let health = health::Watch::new(&common, &log, read_models.as_ref(), followed);
+        working.one("health", health.run(ready.clone(), stops.health.clone()));
+        let addresses = ports
+            .iter()
+            .map(|port| (port.service, port.address))
+            .collect();
+        let serving = serve(ports, routes, &common, &stops);
+        Ok(RunningShop {
+            ports: addresses,
+            common,
+            ready,
+            stops,
+            serving,
+            working,
+            projecting,
+            log,
+            read_models,
+            servers,
+            notes,
+        })
+    }
+}
+
+impl RunningShop {
+    /// Where the services answer, in the order of their ports.
+    pub fn urls(&self) -> impl Iterator<Item = (Service, String)> {
+        self.ports
+            .iter()
+            .map(|(service, address)| (*service, ports::url(*address)))
+    }
+
+    /// Where this service answers.
+    ///
+    /// # Panics
+    /// When none of the roles opens its port.
+    #[must_use]
+    pub fn url(&self, service: Service) -> String {
+        self.urls()
+            .find(|(other, _)| *other == service)
+            .expect("one of the roles opens this port")
+            .1
+    }
+
+    /// The read models, unless no role needs them.
+    #[must_use]
+    pub fn read_models(&self) -> Option<&ReadDatabases> {
+        self.read_models.as_ref()
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// What the operator should know: where things are, if not where the settings say.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Resolves when `/health/ready` says 200 for the first time: the read models show all that the log held at the start.
+    pub fn ready(&self, waiting: &Waiting) -> impl Future<Output = ()> + Send + use<> {
+        let (ready, common, waiting) = (self.ready.clone(), self.common.clone(), waiting.clone());
+        async move {
+            let mut shown = tokio::time::interval(Duration::from_millis(200));
+            loop {
+                tokio::select! {
+                    () = ready.cancelled() => return,
+                    _ = shown.tick() => {
+                        let failing: Vec<_> = common.readiness().failing().into_values().collect();
+                        waiting.for_(&failing.join("; "));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn common(settings: &Settings) -> anyhow::Result<Common> {
+    let key = match (&settings.jwt_secret_key, settings.profile) {
+        (Some(key), _) => key.clone(),
+        (None, Profile::Dev) => secret_key::read_or_make(&databases::data_dir(settings)?)?,
+        (None, Profile::Prod) => anyhow::bail!("settings without a key are refused before this"),
+    };
+    Ok(Common::new(
+        settings.profile,
+        key.expose().as_bytes(),
+        settings.jwt_expiry_time,
+    ))
+}
+
+/// Whoever answers customers opens all ports, also where it has no route; the others open the operator's, for health.
+fn open_services(roles: &[Role]) -> Vec<Service> {
+    if roles.iter().any(|role| role.serves_customers()) {
+        Service::ALL.to_vec()
+    } else {
+        vec![Service::Operator]
+    }
+}
+
+async fn store(settings: &Settings, servers: &Servers) -> anyhow::Result<PgPool> {
+    let store = servers.event_store(settings).await?;
+    event_store::MIGRATOR
+        .run(&store)
+        .await
+        .context("can't make the event store's tables")?;
+    Ok(store)
+}
+
+async fn read_models(
+    settings: &Settings,
+    roles: &[Role],
+    servers: &Servers,
+) -> anyhow::Result<Option<ReadDatabases>> {
+    if !roles.iter().any(|role| role.uses_read_models()) {
+        return Ok(None);
+    }
+    let databases = servers.read_models(settings).await?;
+    databases
+        .migrate()
+        .await
+        .context("can't make the read models' tables")?;
+    Ok(Some(databases))
+}
+
+fn mailer(settings: &Settings, databases: &ReadDatabases) -> Result<Mailer, SettingError> {
+    let smtp = settings.smtp_url.as_ref().map(|url| url.expose().as_str());
+    Mailer::new(databases.notification.clone(), smtp, &settings.mail_from).map_err(|error| {
+        match error {
+            MailSettingsError::SmtpUrl(_) => SettingError::new("SMTP_URL", error.to_string()),
+            MailSettingsError::From(_) => SettingError::new("MAIL_FROM", error.to_string()),
+        }
+    })
+}
+
+fn serve(
+    ports: Vec<Port>,
+    mut routes: Vec<(Service, OpenApiRouter)>,
+    common: &Common,
+    stops: &Stops,
+) -> Running {
+    let mut serving = Running::default();
+    for Port {
+        service, listener, ..
+    } in ports
+    {
+        let of_this = routes
+            .extract_if(.., |(other, _)| *other == service)
+            .map(|(_, routes)| routes);
+        let merged = of_this.fold(OpenApiRouter::new(), OpenApiRouter::merge);
+        let router = service::port(service, merged, common);
+        let served = service::serve(listener, router, stops.requests.clone());
+        serving.one(service.name(), async move {
+            if let Err(error) = served.await {
+                tracing::error!(service = service.name(), %error, "the {service} service can't accept connections");
+            }
+        });
+    }
+    serving
+}
