@@ -20,6 +20,8 @@ pub mod server;
 pub mod service;
 pub mod settings;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;
 
 pub use body::{Form, Json};
 pub use caller::{AccessToken, Admin, Caller, Identity, Keeper, MaybeCaller, Tokens};

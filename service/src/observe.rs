@@ -36,11 +36,11 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    pub(crate) fn new(service: Service, common: &Common) -> Self {
+    pub(crate) fn new(service: Service, common: &Common, timeout: Duration) -> Self {
         Self {
             service,
             common: common.clone(),
-            timeout: TIMEOUT,
+            timeout,
         }
     }
 }

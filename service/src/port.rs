@@ -1,5 +1,7 @@
 //! One port: a service's routes, and what every port has besides.
 
+use std::time::Duration;
+
 use axum::{Extension, Router, http::StatusCode, middleware, routing::get};
 use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -8,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     Common, body::Json, health, metrics,
-    observe::{self, Edge},
+    observe::{self, Edge, TIMEOUT},
     openapi, problem::Problem, problems, service::Service,
 };
 
@@ -18,6 +20,10 @@ mod tests;
 /// The router of a port: `routes` of the service, plus `GET /`, docs, health, metrics, problems, and the layers.
 #[must_use]
 pub fn port(service: Service, routes: OpenApiRouter, common: &Common) -> Router {
+    bounded(service, routes, common, TIMEOUT)
+}
+
+fn bounded(service: Service, routes: OpenApiRouter, common: &Common, timeout: Duration) -> Router {
     metrics::install();
     let (router, api) = OpenApiRouter::new()
         .routes(routes!(root))
@@ -27,7 +33,7 @@ pub fn port(service: Service, routes: OpenApiRouter, common: &Common) -> Router 
         .merge(routes)
         .split_for_parts();
     router
-        .merge(openapi::pages(openapi::complete(api, service)))
+        .merge(openapi::pages(&openapi::complete(api, service)))
         .route("/problems", get(problems::list))
         .route("/problems/{slug}", get(problems::explain))
         .fallback(async || Problem::of_status(StatusCode::NOT_FOUND))
@@ -36,7 +42,7 @@ pub fn port(service: Service, routes: OpenApiRouter, common: &Common) -> Router 
         .layer(Extension(service))
         .layer(Extension(common.readiness().clone()))
         .layer(middleware::from_fn_with_state(
-            Edge::new(service, common),
+            Edge::new(service, common, timeout),
             observe::observe,
         ))
 }

@@ -6,6 +6,9 @@ use axum::{Router, serve::ListenerExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(test)]
+mod tests;
+
 /// How long requests that have begun may take after the shutdown.
 pub const DRAIN: Duration = Duration::from_secs(15);
 

@@ -1,0 +1,92 @@
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{Router, routing::get};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::serve_until;
+use crate::Peer;
+
+struct Running {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    ended: JoinHandle<std::io::Result<()>>,
+}
+
+async fn start(drain: Duration) -> Running {
+    let router = Router::new()
+        .route("/peer", get(async |Peer(address): Peer| address.to_string()))
+        .route("/short", get(async || sleep(Duration::from_millis(300)).await))
+        .route("/long", get(async || sleep(Duration::from_secs(60)).await));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let shutdown = CancellationToken::new();
+    let ended = tokio::spawn(serve_until(listener, router, shutdown.clone(), drain));
+    Running { address, shutdown, ended }
+}
+
+impl Running {
+    async fn ask(&self, path: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+
+    async fn stop(self) -> Duration {
+        let begun = Instant::now();
+        self.shutdown.cancel();
+        timeout(Duration::from_secs(20), self.ended).await.unwrap().unwrap().unwrap();
+        begun.elapsed()
+    }
+}
+
+async fn first_part(stream: &mut TcpStream) -> String {
+    let mut bytes = [0; 4096];
+    let read = timeout(Duration::from_secs(5), stream.read(&mut bytes)).await.unwrap().unwrap();
+    String::from_utf8(bytes[..read].to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_handler_knows_the_other_end() {
+    let running = start(Duration::from_secs(5)).await;
+    let mut stream = running.ask("/peer").await;
+    assert!(first_part(&mut stream).await.ends_with("127.0.0.1"));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_has_begun_is_finished_and_nothing_new_begins() {
+    let running = start(Duration::from_secs(10)).await;
+    let address = running.address;
+    let mut stream = running.ask("/short").await;
+    sleep(Duration::from_millis(100)).await;
+    let took = running.stop().await;
+    assert!(first_part(&mut stream).await.starts_with("HTTP/1.1 200"));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    TcpStream::connect(address).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_connection_that_is_kept_alive_holds_up_nothing() {
+    let running = start(Duration::from_secs(10)).await;
+    let mut stream = running.ask("/peer").await;
+    first_part(&mut stream).await;
+    let took = running.stop().await;
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert_eq!(first_part(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn a_request_without_end_holds_up_the_stop_only_so_long() {
+    let running = start(Duration::from_millis(200)).await;
+    let _stream = running.ask("/long").await;
+    sleep(Duration::from_millis(50)).await;
+    let took = running.stop().await;
+    assert!(took >= Duration::from_millis(200) && took < Duration::from_secs(3), "{took:?}");
+}
