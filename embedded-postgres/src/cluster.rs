@@ -107,17 +107,13 @@ fn write_password(file: &Path, password: &str, account: &Account) -> Result<(), 
     account.own(file)
 }
 
-/// Whether the server says in its `postmaster.pid` that it takes connections (`pg_ctl --wait` looks there, too).
-pub(crate) fn is_ready(cluster: &Path) -> bool {
-    postmaster(cluster).is_some_and(|postmaster| postmaster.ready)
-}
-
 /// What the running server wrote about itself.
 #[derive(Debug)]
 pub(crate) struct Postmaster {
     pub(crate) pid: u32,
     pub(crate) port: u16,
     pub(crate) socket_dir: PathBuf,
+    /// Whether it takes connections (`pg_ctl --wait` looks there, too).
     pub(crate) ready: bool,
 }
 

@@ -29,6 +29,7 @@ pub struct Server {
     // In the order in which they go: the lock is the last.
     process: Process,
     address: Address,
+    _socket_dir: Vanishing,
     _directory: Locked,
 }
 
@@ -75,6 +76,7 @@ impl Server {
             socket_dir: &socket_dir,
             log: directory.path.join("postgres.log"),
         };
+        let vanishing = Vanishing(socket_dir.clone());
         let (process, port) = start.on_a_free_port(say)?;
         Ok(Self {
             process,
@@ -84,6 +86,7 @@ impl Server {
                 user: settings.user,
                 password: settings.password,
             },
+            _socket_dir: vanishing,
             _directory: directory,
         })
     }
@@ -144,6 +147,16 @@ impl Server {
 
     /// Stops the server cleanly; close the pools first. Blocking. Dropping does the same.
     pub fn stop(self) {}
+}
+
+/// A folder that is removed when the server is gone; it need not lie in the data directory.
+#[derive(Debug)]
+struct Vanishing(PathBuf);
+
+impl Drop for Vanishing {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// All that a start needs.

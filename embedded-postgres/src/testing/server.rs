@@ -137,7 +137,7 @@ impl Home {
 
     fn wait_until_ready(&self, mut supervisor: Child) -> Result<()> {
         let begin = Instant::now();
-        while !cluster::is_ready(&self.cluster()) {
+        while !cluster::postmaster(&self.cluster()).is_some_and(|postmaster| postmaster.ready) {
             if supervisor.try_wait()?.is_some() || begin.elapsed() > PATIENCE {
                 let log = fs::read_to_string(self.0.join("postgres.log")).unwrap_or_default();
                 bail!("it does not start: {log}");
