@@ -1,0 +1,15 @@
+//! Every question, status by status, over the port's own router.
+
+mod audit;
+mod fresh;
+mod history;
+mod inventory;
+mod me;
+mod notifications;
+mod openapi;
+mod operator;
+mod orders;
+mod payments;
+mod products;
+mod told;
+mod world;
