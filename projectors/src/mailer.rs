@@ -25,7 +25,7 @@ const WORKERS: usize = 4;
 /// How often the queue is looked at without being told.
 const POLL: Duration = Duration::from_secs(1);
 /// A conversation with the server takes no longer …
-const CONVERSATION: Duration = Duration::from_secs(60);
+const CONVERSATION: Duration = Duration::from_mins(1);
 /// … and after the shutdown has begun, only this long.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 /// Pause after trouble with the database.

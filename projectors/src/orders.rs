@@ -269,7 +269,7 @@ async fn upsert(connection: &mut PgConnection, rows: &[&Row]) -> Result<(), sqlx
     .bind(column(rows, |row| row.order_status.as_str()))
     .bind(column(rows, |row| row.payment_status.as_str()))
     .bind(column(rows, |row| row.unit_price_minor))
-    .bind(column(rows, |row| row.total_minor()))
+    .bind(column(rows, Row::total_minor))
     .bind(column(rows, |row| row.currency.as_str()))
     .bind(column(rows, |row| row.placed_at))
     .bind(column(rows, |row| row.version))

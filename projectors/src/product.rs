@@ -1,5 +1,6 @@
 //! The catalogue with what is free to order: `product`, folded from products and from their stock records.
 
+mod shelf;
 mod tables;
 
 use std::sync::Arc;
@@ -233,11 +234,11 @@ impl Projection for Products {
         events: &'a [Arc<Published>],
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
-            let mut shelf = tables::load(connection, events).await?;
+            let mut touched = tables::load(connection, events).await?;
             for event in events {
-                fold(shelf.touched_by(event)?, event)?;
+                fold(touched.by(event)?, event)?;
             }
-            Ok(tables::store(connection, &shelf).await?)
+            Ok(tables::store(connection, &touched).await?)
         })
     }
 }

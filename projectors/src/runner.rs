@@ -23,6 +23,7 @@ const MEASURE: Duration = Duration::from_secs(5);
 ///
 /// Trouble (the database is away, an event can't be folded) is logged once, shown by `progress`, and tried again: a
 /// projection never skips an event.
+#[must_use = "dropped, it stops in the middle: await what it returns"]
 pub fn run(
     log: &Log,
     databases: &ReadDatabases,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// A mail belongs to whoever leased it for this long; longer than a conversation with the server may take.
 const LEASE: Duration = Duration::from_secs(90);
 /// Pauses between attempts double from the first to the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(5));
 /// With these pauses about a day.
 const ATTEMPTS: i32 = 296;
 /// How much of an error's text is kept.

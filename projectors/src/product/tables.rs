@@ -1,65 +1,16 @@
 //! Where products stand: listed ones in `product`, unseen and deleted ones in `product_aside`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use event_store::Published;
 use proto::Message;
-use proto::inventory::v1::inventory_event::Event;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
+use super::shelf::{Shelf, named_product};
 use super::{Catalogue, Listing, Product, Stock};
 use crate::Quantities;
-use crate::projection::{self, Refused, is_next};
 use crate::rows::{Rows, column};
-
-/// The products that a batch touches, found by their own id and by their stock record's.
-pub(super) struct Shelf {
-    products: Rows<Product>,
-    by_record: HashMap<Uuid, Uuid>,
-}
-
-impl Shelf {
-    /// The product that the event is about.
-    pub(super) fn touched_by(
-        &mut self,
-        event: &Published,
-    ) -> Result<&mut Option<Product>, Refused> {
-        let product_id = match named_product(event)? {
-            Some(product_id) => {
-                self.by_record.insert(event.aggregate_id, product_id);
-                product_id
-            }
-            None if matches!(event.message, Message::Inventory(_)) => {
-                let known = self.by_record.get(&event.aggregate_id);
-                match known {
-                    Some(product_id) => *product_id,
-                    None => return Err(never_opened(event)),
-                }
-            }
-            None => event.aggregate_id,
-        };
-        Ok(self.products.row(product_id))
-    }
-}
-
-/// The product that a stock record's first event names.
-fn named_product(event: &Published) -> Result<Option<Uuid>, Refused> {
-    let Message::Inventory(message) = &event.message else {
-        return Ok(None);
-    };
-    let Some(Event::Opened(opened)) = &message.event else {
-        return Ok(None);
-    };
-    projection::id(event, &opened.product_id, "a product's id").map(Some)
-}
-
-fn never_opened(event: &Published) -> Refused {
-    is_next(0, event)
-        .err()
-        .unwrap_or_else(|| Refused::impossible(event, "stock that was never opened"))
-}
 
 #[derive(FromRow)]
 struct ListedRow {
@@ -157,18 +108,13 @@ pub(super) async fn load(
     let listed = listed.into_iter().map(Product::from);
     let all = listed.chain(aside.into_iter().map(Product::from));
     let products = Rows::loaded(all.map(|product| (product.product_id, product)));
-    let record = |(id, product): (Uuid, &Product)| Some((product.stock.as_ref()?.inventory_id, id));
-    let by_record = products.iter().filter_map(record).collect();
-    Ok(Shelf {
-        products,
-        by_record,
-    })
+    Ok(Shelf::of(products))
 }
 
 pub(super) async fn store(connection: &mut PgConnection, shelf: &Shelf) -> Result<(), sqlx::Error> {
     let (mut listed, mut aside) = (Vec::new(), Vec::new());
     let (mut no_longer_listed, mut no_longer_aside) = (Vec::new(), Vec::new());
-    for product in shelf.products.changed() {
+    for product in shelf.changed() {
         let was_listed = product.before.map(|before| before.listing().is_some());
         match &product.now.catalogue {
             Catalogue::Listed(listing) => {
@@ -265,11 +211,11 @@ async fn upsert_aside(connection: &mut PgConnection, rows: &[&Product]) -> Resul
     .bind(column(rows, |product| product.product_id))
     .bind(column(rows, |product| product.gone().is_some()))
     .bind(column(rows, |product| product.gone().unwrap_or(0)))
-    .bind(column(rows, |product| product.record()))
+    .bind(column(rows, Product::record))
     .bind(column(rows, |product| product.quantities().stock_level))
     .bind(column(rows, |product| product.quantities().reserved_stock))
     .bind(column(rows, |product| product.quantities().sold_stock))
-    .bind(column(rows, |product| product.stock_version()))
+    .bind(column(rows, Product::stock_version))
     .execute(connection)
     .await?;
     Ok(())

@@ -1,0 +1,12 @@
+//! Is nothing lost, doubled or out of order, and is each mail sent once?
+
+mod borders;
+mod databases;
+mod day;
+mod folds;
+mod following;
+mod mailing;
+mod messages;
+mod orders_between;
+mod recorded;
+mod smtp;
