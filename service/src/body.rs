@@ -79,7 +79,9 @@ async fn read(request: Request) -> Result<Bytes> {
     let mut bytes = Vec::with_capacity(announced.min(BODY_LIMIT));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::malformed("the body broke off"))?;
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         seen += data.len();
         if seen <= BODY_LIMIT {
             bytes.extend_from_slice(&data);
@@ -105,14 +107,16 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
         )]));
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| Problem::invalid(vec![field::error(error.path(), &error.inner().to_string())]))
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        Problem::invalid(vec![field::error(error.path(), &error.inner().to_string())])
+    })
 }
 
 /// Is it JSON at all, and free of U+0000? What holds for every body comes before what holds for this one.
 fn check(bytes: &[u8]) -> Result<()> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let broken = |error: &serde_json::Error| Problem::malformed(format!("the body is not JSON: {error}"));
+    let broken =
+        |error: &serde_json::Error| Problem::malformed(format!("the body is not JSON: {error}"));
     match serde_path_to_error::deserialize::<_, Sound>(&mut json) {
         Ok(Sound) => json.end().map_err(|error| broken(&error)),
         Err(error) if error.inner().is_data() => Err(Problem::invalid(vec![field::error(
@@ -175,8 +179,14 @@ impl<'de> Visitor<'de> for Sound {
 }
 
 fn media_type(headers: &HeaderMap) -> String {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = value.unwrap_or_default().split(';').next().unwrap_or_default();
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = value
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
     essence.trim().to_ascii_lowercase()
 }
 
@@ -186,11 +196,20 @@ fn is_json(media_type: &str) -> bool {
 }
 
 fn content_length(headers: &HeaderMap) -> Option<usize> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 fn unsupported(detail: &str) -> Problem {
-    Problem::common(StatusCode::UNSUPPORTED_MEDIA_TYPE, problems::UNSUPPORTED_MEDIA_TYPE).detail(detail)
+    Problem::common(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        problems::UNSUPPORTED_MEDIA_TYPE,
+    )
+    .detail(detail)
 }
 
 fn too_large() -> Problem {

@@ -138,7 +138,9 @@ impl Tokens {
 
     fn decode(&self, token: &str) -> Option<Verified> {
         let keys = &*self.0;
-        let claims = jsonwebtoken::decode::<Claims>(token, &keys.decoding, &keys.validation).ok()?.claims;
+        let claims = jsonwebtoken::decode::<Claims>(token, &keys.decoding, &keys.validation)
+            .ok()?
+            .claims;
         (claims.typ == ACCESS).then_some(Verified {
             caller: Caller {
                 user_id: claims.sub,

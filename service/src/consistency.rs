@@ -59,7 +59,12 @@ impl FromStr for ConsistencyToken {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Self> {
-        let bad = || Problem::common(axum::http::StatusCode::BAD_REQUEST, problems::BAD_CONSISTENCY_TOKEN);
+        let bad = || {
+            Problem::common(
+                axum::http::StatusCode::BAD_REQUEST,
+                problems::BAD_CONSISTENCY_TOKEN,
+            )
+        };
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| bad())?;
         let (position, rest) = bytes.split_first_chunk::<8>().ok_or_else(bad)?;
         let position = i64::from_be_bytes(*position);
@@ -140,7 +145,10 @@ impl RecentWrites {
 
     fn record_at(&self, user: Option<Uuid>, address: IpAddr, position: i64, now: Instant) {
         let writer = user.map_or(Writer::Anonymous(address), Writer::User);
-        let mut generations = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut generations = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         generations.turn(now);
         for writer in [writer, Writer::Anyone(address)] {
             let known = generations.current.entry(writer).or_insert(position);
@@ -149,7 +157,10 @@ impl RecentWrites {
     }
 
     fn of_at(&self, user: Option<Uuid>, address: IpAddr, now: Instant) -> Option<i64> {
-        let mut generations = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut generations = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         generations.turn(now);
         match user {
             Some(user) => generations
@@ -175,7 +186,10 @@ impl Generations {
     }
 
     fn find(&self, writer: Writer) -> Option<i64> {
-        self.current.get(&writer).max(self.previous.get(&writer)).copied()
+        self.current
+            .get(&writer)
+            .max(self.previous.get(&writer))
+            .copied()
     }
 }
 
@@ -205,7 +219,10 @@ where
             None => None,
         };
         // A bad bearer token is for the handler's own extractor to refuse.
-        let user = bearer(&common, &parts.headers).ok().flatten().map(|caller| caller.user_id);
+        let user = bearer(&common, &parts.headers)
+            .ok()
+            .flatten()
+            .map(|caller| caller.user_id);
         let Peer(address) = Peer::of(&parts.extensions);
         Ok(Self(token.max(common.recent_writes().of(user, address))))
     }

@@ -30,12 +30,20 @@ pub(crate) struct CursorKey(Hmac<Sha256>);
 
 impl CursorKey {
     pub(crate) fn derive(secret: &[u8]) -> Self {
-        let derived = hmac(secret).chain_update("online-mart cursor").finalize().into_bytes();
+        let derived = hmac(secret)
+            .chain_update("online-mart cursor")
+            .finalize()
+            .into_bytes();
         Self(hmac(&derived))
     }
 
     fn signature(&self, list: &str, content: &[u8]) -> [u8; SIGNATURE] {
-        let mac = self.0.clone().chain_update(list).chain_update([0]).chain_update(content);
+        let mac = self
+            .0
+            .clone()
+            .chain_update(list)
+            .chain_update([0])
+            .chain_update(content);
         let full = mac.finalize().into_bytes();
         full[..SIGNATURE].try_into().expect("a SHA-256 is longer")
     }
@@ -72,7 +80,10 @@ impl Cursor {
 
 /// Compares in the same time wherever they differ.
 fn same(left: &[u8; SIGNATURE], right: &[u8; SIGNATURE]) -> bool {
-    left.iter().zip(right).fold(0, |differs, (l, r)| differs | (l ^ r)) == 0
+    left.iter()
+        .zip(right)
+        .fold(0, |differs, (l, r)| differs | (l ^ r))
+        == 0
 }
 
 /// How many rows a page has: 1 to 200, by default 50.
@@ -90,6 +101,10 @@ impl PageLimit {
 
     /// As lengths are counted.
     #[must_use]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a page has room for at least one row"
+    )]
     pub fn len(self) -> usize {
         usize::from(self.0)
     }
@@ -105,8 +120,12 @@ impl<'de> Deserialize<'de> for PageLimit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         match text.parse() {
-            Ok(limit @ 1..=Self::MOST) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Self(limit)),
-            _ => Err(serde::de::Error::custom("must be a whole number from 1 to 200")),
+            Ok(limit @ 1..=Self::MOST) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Ok(Self(limit))
+            }
+            _ => Err(serde::de::Error::custom(
+                "must be a whole number from 1 to 200",
+            )),
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts, RawPathParams, path::ErrorKind, rejection::PathRejection},
+    extract::{
+        ConnectInfo, FromRequestParts, RawPathParams, path::ErrorKind, rejection::PathRejection,
+    },
     http::{HeaderMap, HeaderName, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
@@ -55,7 +57,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
             .await
             .map_err(|_| Problem::invalid(vec![FieldError::new("", "the path must be UTF-8")]))?;
         for (name, value) in &raw {
-            refuse_nul(value).map_err(|detail| Problem::invalid(vec![field::error_at(name, detail)]))?;
+            refuse_nul(value)
+                .map_err(|detail| Problem::invalid(vec![field::error_at(name, detail)]))?;
         }
         let first = raw.iter().next().map(|(name, _)| name.to_owned());
         match axum::extract::Path::from_request_parts(parts, state).await {
@@ -70,7 +73,9 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 
 fn bad_path(kind: ErrorKind, first: &str) -> Problem {
     let error = match kind {
-        ErrorKind::ParseErrorAtKey { key, .. } => FieldError::new(format!("/{key}"), "has the wrong form"),
+        ErrorKind::ParseErrorAtKey { key, .. } => {
+            FieldError::new(format!("/{key}"), "has the wrong form")
+        }
         ErrorKind::ParseErrorAtIndex { .. } | ErrorKind::ParseError { .. } => {
             FieldError::new(format!("/{first}"), "has the wrong form")
         }
@@ -97,8 +102,9 @@ pub(crate) fn parameters<T: DeserializeOwned>(encoded: &[u8]) -> Result<T> {
             .map_err(|detail| Problem::invalid(vec![field::error_at(&name, detail)]))?;
     }
     let parameters = serde_urlencoded::Deserializer::new(form_urlencoded::parse(encoded));
-    serde_path_to_error::deserialize(parameters)
-        .map_err(|error| Problem::invalid(vec![field::error(error.path(), &error.inner().to_string())]))
+    serde_path_to_error::deserialize(parameters).map_err(|error| {
+        Problem::invalid(vec![field::error(error.path(), &error.inner().to_string())])
+    })
 }
 
 /// Postgres can't keep U+0000, and nobody's name has one.
@@ -139,7 +145,9 @@ impl IfMatch {
 }
 
 fn is_entity_tag(value: &str) -> bool {
-    let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let inner = value
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
     inner.is_some_and(|tag| !tag.contains(['"', ' ']))
 }
 
@@ -182,7 +190,9 @@ pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Opti
     };
     match (value.to_str(), values.next()) {
         (Ok(text), None) => Ok(Some(text)),
-        _ => Err(Problem::malformed(format!("the header {name} must be there once, in ASCII"))),
+        _ => Err(Problem::malformed(format!(
+            "the header {name} must be there once, in ASCII"
+        ))),
     }
 }
 
@@ -190,8 +200,12 @@ impl RequestId {
     /// The caller's name for the request when it is sane, else a new one.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        let given = headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok());
-        let sane = |text: &&str| (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let given = headers
+            .get(X_REQUEST_ID)
+            .and_then(|value| value.to_str().ok());
+        let sane = |text: &&str| {
+            (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+        };
         match given.filter(sane) {
             Some(text) => Self(text.to_owned()),
             None => Self(Uuid::now_v7().to_string()),

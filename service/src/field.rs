@@ -26,7 +26,11 @@ pub(crate) fn error(path: &Path, message: &str) -> FieldError {
 
 /// The error of a query or path parameter, or of a whole body.
 pub(crate) fn error_at(name: &str, message: &str) -> FieldError {
-    let pointer = if name.is_empty() { String::new() } else { step(name) };
+    let pointer = if name.is_empty() {
+        String::new()
+    } else {
+        step(name)
+    };
     FieldError::new(pointer, without_value(without_position(message)))
 }
 
@@ -65,7 +69,12 @@ fn without_position(message: &str) -> &str {
 
 /// serde repeats the value that it did not like; a card's number must not come back.
 fn without_value(message: &str) -> String {
-    let repeats = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant `"];
+    let repeats = [
+        "invalid type: ",
+        "invalid value: ",
+        "invalid length ",
+        "unknown variant `",
+    ];
     if repeats.iter().any(|start| message.starts_with(start)) {
         return match message.rfind(", expected ") {
             Some(comma) => format!("must be {}", &message[comma + ", expected ".len()..]),

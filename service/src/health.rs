@@ -33,7 +33,9 @@ impl Readiness {
     #[must_use]
     pub fn failing(&self) -> BTreeMap<&'static str, String> {
         let parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let failing = parts.iter().filter_map(|(part, state)| Some((*part, state.clone()?)));
+        let failing = parts
+            .iter()
+            .filter_map(|(part, state)| Some((*part, state.clone()?)));
         failing.collect()
     }
 
@@ -73,8 +75,10 @@ pub(crate) async fn ready(Extension(readiness): Extension<Readiness>) -> Result<
         return Ok(Json(Health { status: "ok" }));
     }
     let names: Vec<_> = failing.keys().copied().collect();
-    Err(Problem::common(StatusCode::SERVICE_UNAVAILABLE, problems::NOT_READY)
-        .detail(format!("not ready: {}", names.join(", ")))
-        .retry_after(1)
-        .with("failing", failing))
+    Err(
+        Problem::common(StatusCode::SERVICE_UNAVAILABLE, problems::NOT_READY)
+            .detail(format!("not ready: {}", names.join(", ")))
+            .retry_after(1)
+            .with("failing", failing),
+    )
 }

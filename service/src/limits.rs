@@ -107,7 +107,11 @@ impl Buckets {
         match missing.checked_sub(self.refill * self.burst) {
             None | Some(Duration::ZERO) => Ok(()),
             Some(wait) => {
-                let seconds = wait.as_millis().div_ceil(1000).try_into().unwrap_or(LONGEST_WAIT);
+                let seconds = wait
+                    .as_millis()
+                    .div_ceil(1000)
+                    .try_into()
+                    .unwrap_or(LONGEST_WAIT);
                 Err(Problem::too_many(seconds.min(LONGEST_WAIT)))
             }
         }

@@ -42,7 +42,13 @@ pub fn install() -> &'static PrometheusHandle {
 }
 
 /// Counts one answer.
-pub(crate) fn count(service: Service, route: &str, method: &Method, status: StatusCode, took: Duration) {
+pub(crate) fn count(
+    service: Service,
+    route: &str,
+    method: &Method,
+    status: StatusCode,
+    took: Duration,
+) {
     let labels = [
         ("service", service.name().to_owned()),
         ("route", route.to_owned()),
@@ -75,5 +81,12 @@ fn known(method: &Method) -> &'static str {
 ))]
 pub(crate) async fn render() -> Response {
     let text = install().render();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    (
+        [(
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )],
+        text,
+    )
+        .into_response()
 }

@@ -45,7 +45,11 @@ impl Edge {
     }
 }
 
-pub(crate) async fn observe(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn observe(
+    State(edge): State<Edge>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
@@ -58,12 +62,15 @@ pub(crate) async fn observe(State(edge): State<Edge>, mut request: Request, next
     let span = tracing::info_span!("request", id = id.0);
 
     let answered = tokio::time::timeout(edge.timeout, next.run(request).instrument(span)).await;
-    let mut response = answered.unwrap_or_else(|_| Problem::unavailable("this took too long").into_response());
+    let mut response =
+        answered.unwrap_or_else(|_| Problem::unavailable("this took too long").into_response());
 
     if let Some(wrote) = response.extensions_mut().remove::<Wrote>() {
         set_token(&mut response, wrote.position);
         let user = wrote.user.or_else(|| user_of(&edge.common, authorization));
-        edge.common.recent_writes().record(user, peer.0, wrote.position);
+        edge.common
+            .recent_writes()
+            .record(user, peer.0, wrote.position);
     }
     let mut response = in_form(response, &path);
     if let Ok(value) = HeaderValue::try_from(&id.0) {
@@ -101,11 +108,16 @@ fn in_form(mut response: Response, path: &str) -> Response {
     }
     let known = response.extensions_mut().remove::<Problem>();
     let foreign = known.is_none();
-    let mut answer = known.unwrap_or_else(|| Problem::of_status(status)).at(path).into_response();
+    let mut answer = known
+        .unwrap_or_else(|| Problem::of_status(status))
+        .at(path)
+        .into_response();
     answer.extensions_mut().remove::<Problem>();
     *answer.status_mut() = status;
     for (name, value) in response.headers() {
-        let of_body = name == header::CONTENT_LENGTH || name == header::CONTENT_TYPE || name == header::CONTENT_ENCODING;
+        let of_body = name == header::CONTENT_LENGTH
+            || name == header::CONTENT_TYPE
+            || name == header::CONTENT_ENCODING;
         if !of_body && (foreign || !answer.headers().contains_key(name)) {
             answer.headers_mut().append(name, value.clone());
         }

@@ -5,14 +5,15 @@ use std::collections::HashSet;
 use axum::{
     Router,
     body::Bytes,
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
+    middleware::map_response,
+    response::Response,
     routing::get,
 };
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Components, Info, License, OpenApi, PathItem, Ref, RefOr, SecurityRequirement,
-        Server,
+        Components, Info, License, OpenApi, PathItem, Ref, RefOr, SecurityRequirement, Server,
         path::{Operation, ParameterIn},
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
@@ -40,7 +41,10 @@ read what another caller wrote; their own writes show in their next read without
 
 /// Completes what the handlers declared.
 pub(crate) fn complete(mut api: OpenApi, service: Service) -> OpenApi {
-    api.info = Info::new(format!("Online Mart: {service}"), env!("CARGO_PKG_VERSION").to_owned());
+    api.info = Info::new(
+        format!("Online Mart: {service}"),
+        env!("CARGO_PKG_VERSION").to_owned(),
+    );
     api.info.description = Some(DESCRIPTION.to_owned());
     let mut license = License::new("MIT");
     license.identifier = Some("MIT".to_owned());
@@ -50,7 +54,10 @@ pub(crate) fn complete(mut api: OpenApi, service: Service) -> OpenApi {
     let mut seen = HashSet::new();
     for (path, item) in &mut api.paths.paths {
         for (method, operation) in operations(item) {
-            let name = operation.operation_id.clone().unwrap_or_else(|| method.to_owned());
+            let name = operation
+                .operation_id
+                .clone()
+                .unwrap_or_else(|| method.to_owned());
             if !seen.insert(name) {
                 let unique = format!("{method}{}", path.replace(['/', '{', '}'], "_"));
                 seen.insert(unique.clone());
@@ -64,10 +71,16 @@ pub(crate) fn complete(mut api: OpenApi, service: Service) -> OpenApi {
         }
     }
     let components = api.components.get_or_insert_with(Components::new);
-    components.schemas.insert(Problem::name().into_owned(), Problem::schema());
-    components.schemas.insert(FieldError::name().into_owned(), FieldError::schema());
+    components
+        .schemas
+        .insert(Problem::name().into_owned(), Problem::schema());
+    components
+        .schemas
+        .insert(FieldError::name().into_owned(), FieldError::schema());
     components.responses.extend(responses::shared());
-    components.security_schemes.insert(BEARER.to_owned(), bearer().into());
+    components
+        .security_schemes
+        .insert(BEARER.to_owned(), bearer().into());
     api
 }
 
@@ -92,7 +105,9 @@ fn refusals(operation: &Operation) -> Vec<StatusCode> {
         ]);
     }
     for parameter in operation.parameters.iter().flatten() {
-        let RefOr::T(parameter) = parameter else { continue };
+        let RefOr::T(parameter) = parameter else {
+            continue;
+        };
         match (&parameter.parameter_in, parameter.name.as_str()) {
             (ParameterIn::Path, _) => {
                 refusals.extend([StatusCode::NOT_FOUND, StatusCode::UNPROCESSABLE_ENTITY]);
@@ -136,10 +151,23 @@ fn bearer() -> SecurityScheme {
 pub(crate) fn pages(api: &OpenApi) -> Router {
     let json = Bytes::from(serde_json::to_vec(api).expect("an OpenAPI page is plain JSON"));
     let config = Config::from("/openapi.json").validator_url("none");
-    Router::from(SwaggerUi::new("/docs").config(config)).route(
-        "/openapi.json",
-        get(async move || ([(header::CONTENT_TYPE, "application/json")], json)),
-    )
+    Router::from(SwaggerUi::new("/docs").config(config))
+        .layer(map_response(only_from_here))
+        .route(
+            "/openapi.json",
+            get(async move || ([(header::CONTENT_TYPE, "application/json")], json)),
+        )
+}
+
+/// Whatever the page tries, the browser asks this host alone.
+async fn only_from_here(mut response: Response) -> Response {
+    const POLICY: &str =
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'";
+    let policy = HeaderValue::from_static(POLICY);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
 }
 
 fn reference(name: &str) -> Ref {

@@ -9,28 +9,32 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Common, body::Json, health, metrics,
+    Common,
+    body::Json,
+    health, metrics,
     observe::{self, Edge, TIMEOUT},
-    openapi, problem::Problem, problems, service::Service,
+    openapi,
+    problem::Problem,
+    problems,
+    service::Service,
 };
 
 #[cfg(test)]
 mod tests;
 
 /// The router of a port: `routes` of the service, plus `GET /`, docs, health, metrics, problems, and the layers.
-#[must_use]
 pub fn port(service: Service, routes: OpenApiRouter, common: &Common) -> Router {
     bounded(service, routes, common, TIMEOUT)
 }
 
-fn bounded(service: Service, routes: OpenApiRouter, common: &Common, timeout: Duration) -> Router {
+fn bounded(service: Service, own: OpenApiRouter, common: &Common, timeout: Duration) -> Router {
     metrics::install();
     let (router, api) = OpenApiRouter::new()
         .routes(routes!(root))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::render))
-        .merge(routes)
+        .merge(own)
         .split_for_parts();
     router
         .merge(openapi::pages(&openapi::complete(api, service)))

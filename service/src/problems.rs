@@ -116,31 +116,115 @@ pub const ALL: &[Known] = &[
     BAD_CURSOR,
     BAD_CONSISTENCY_TOKEN,
     UNAUTHORIZED,
-    known("bad-credentials", "Bad credentials", "No user has this name and this password."),
-    known("bad-refresh-token", "Bad refresh token", "The refresh token was used already, has expired or never existed. Log in again."),
-    known("payment-declined", "Payment declined", "The payment was declined; decline_code says why. The order stays payable."),
+    known(
+        "bad-credentials",
+        "Bad credentials",
+        "No user has this name and this password.",
+    ),
+    known(
+        "bad-refresh-token",
+        "Bad refresh token",
+        "The refresh token was used already, has expired or never existed. Log in again.",
+    ),
+    known(
+        "payment-declined",
+        "Payment declined",
+        "The payment was declined; decline_code says why. The order stays payable.",
+    ),
     FORBIDDEN,
     NOT_FOUND,
-    known("product-not-found", "Product not found", "There is no product with this id, or it was deleted."),
-    known("stock-not-found", "Stock record not found", "There is no stock record with this id."),
-    known("order-not-found", "Order not found", "The caller has no order with this id."),
-    known("payment-not-found", "Payment not found", "The caller has no payment with this id."),
+    known(
+        "product-not-found",
+        "Product not found",
+        "There is no product with this id, or it was deleted.",
+    ),
+    known(
+        "stock-not-found",
+        "Stock record not found",
+        "There is no stock record with this id.",
+    ),
+    known(
+        "order-not-found",
+        "Order not found",
+        "The caller has no order with this id.",
+    ),
+    known(
+        "payment-not-found",
+        "Payment not found",
+        "The caller has no payment with this id.",
+    ),
     known("user-not-found", "User not found", "There is no such user."),
-    known("event-not-found", "Event not found", "The log has no event at this position."),
-    known("projection-not-found", "Projection not found", "There is no projection of this name. GET /projections lists them."),
-    known("problem-not-found", "Problem not found", "There is no kind of problem of this name. GET /problems lists them."),
+    known(
+        "event-not-found",
+        "Event not found",
+        "The log has no event at this position.",
+    ),
+    known(
+        "projection-not-found",
+        "Projection not found",
+        "There is no projection of this name. GET /projections lists them.",
+    ),
+    known(
+        "problem-not-found",
+        "Problem not found",
+        "There is no kind of problem of this name. GET /problems lists them.",
+    ),
     METHOD_NOT_ALLOWED,
-    known("product-not-offered", "Product not offered", "The product exists, but is not offered at present."),
-    known("insufficient-stock", "Insufficient stock", "Fewer units are free than were asked for; available says how many."),
-    known("stock-exists", "Stock record exists", "The product has a stock record already. PUT sets its level, an adjustment adds or takes."),
-    known("stock-below-reserved", "Below what is reserved", "The level can't be set below what orders have reserved."),
-    known("stock-out-of-range", "Stock out of range", "The level would leave 0 to 1,000,000,000, or fall below what is reserved."),
-    known("stock-retired", "Stock retired", "The product was deleted; its stock record takes no new reservation."),
-    known("order-already-paid", "Order already paid", "A paid order can't be changed or deleted."),
-    known("payment-in-progress", "Payment in progress", "A payment of this order is under way; its outcome is not known yet. Try again in a moment."),
-    known("username-taken", "Username taken", "Another user has this name, perhaps in another case."),
-    known("email-taken", "E-mail address taken", "Another user has this address, perhaps in another case."),
-    known("rebuild-running", "Rebuild running", "This projection is being rebuilt already."),
+    known(
+        "product-not-offered",
+        "Product not offered",
+        "The product exists, but is not offered at present.",
+    ),
+    known(
+        "insufficient-stock",
+        "Insufficient stock",
+        "Fewer units are free than were asked for; available says how many.",
+    ),
+    known(
+        "stock-exists",
+        "Stock record exists",
+        "The product has a stock record already. PUT sets its level, an adjustment adds or takes.",
+    ),
+    known(
+        "stock-below-reserved",
+        "Below what is reserved",
+        "The level can't be set below what orders have reserved.",
+    ),
+    known(
+        "stock-out-of-range",
+        "Stock out of range",
+        "The level would leave 0 to 1,000,000,000, or fall below what is reserved.",
+    ),
+    known(
+        "stock-retired",
+        "Stock retired",
+        "The product was deleted; its stock record takes no new reservation.",
+    ),
+    known(
+        "order-already-paid",
+        "Order already paid",
+        "A paid order can't be changed or deleted.",
+    ),
+    known(
+        "payment-in-progress",
+        "Payment in progress",
+        "A payment of this order is under way; its outcome is not known yet. Try again in a moment.",
+    ),
+    known(
+        "username-taken",
+        "Username taken",
+        "Another user has this name, perhaps in another case.",
+    ),
+    known(
+        "email-taken",
+        "E-mail address taken",
+        "Another user has this address, perhaps in another case.",
+    ),
+    known(
+        "rebuild-running",
+        "Rebuild running",
+        "This projection is being rebuilt already.",
+    ),
     STALE,
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,
@@ -192,8 +276,8 @@ pub(crate) async fn list() -> Response {
 
 /// `GET /problems/{slug}`
 pub(crate) async fn explain(Path(slug): Path<String>) -> Result<Response> {
-    let known = find(&slug)
-        .ok_or_else(|| Problem::not_found("problem-not-found", "Problem not found"))?;
+    let known =
+        find(&slug).ok_or_else(|| Problem::not_found("problem-not-found", "Problem not found"))?;
     let body = format!(
         "<h1>{}</h1>\n<p>{}</p>\n<p><a href=\"/problems\">All problems</a></p>\n",
         known.title, known.meaning

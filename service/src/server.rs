@@ -13,7 +13,11 @@ mod tests;
 pub const DRAIN: Duration = Duration::from_secs(15);
 
 /// Serves until `shutdown`; then takes no new connection and waits for open requests, at most [`DRAIN`].
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
     serve_until(listener, router, shutdown, DRAIN).await
 }
 
@@ -29,7 +33,8 @@ pub async fn serve_until(
         let _ = connection.set_nodelay(true);
     });
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let serving =
+        axum::serve(listener, service).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let too_late = async {
         shutdown.cancelled().await;
         tokio::time::sleep(drain).await;

@@ -9,15 +9,22 @@ use crate::Profile;
 /// Starts logging to standard error: text under `dev`, JSON lines under `prod`. `RUST_LOG` is honoured; default `info`.
 /// A second call changes nothing.
 pub fn init(profile: Profile) {
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+    let filter = EnvFilter::builder()
+        .with_default_directive(tracing::Level::INFO.into())
+        .from_env_lossy();
     let registry = tracing_subscriber::registry().with(filter);
     let started = match profile {
         Profile::Dev => {
-            let text = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+            let text = fmt::layer()
+                .with_writer(io::stderr)
+                .with_ansi(io::stderr().is_terminal());
             registry.with(text).try_init()
         }
         Profile::Prod => {
-            let json = fmt::layer().json().flatten_event(true).with_writer(io::stderr);
+            let json = fmt::layer()
+                .json()
+                .flatten_event(true)
+                .with_writer(io::stderr);
             registry.with(json).try_init()
         }
     };

@@ -17,8 +17,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use crate::{
-    Admin, Caller, Common, Form, Freshness, Identity, IfMatch, Json, Keeper, MaybeCaller, PageLimit,
-    Path, Problem, Profile, Query, Result, Service, Wrote, port,
+    Admin, Caller, Common, Form, Freshness, Identity, IfMatch, Json, Keeper, MaybeCaller,
+    PageLimit, Path, Problem, Profile, Query, Result, Service, Wrote, port,
 };
 
 pub(crate) const SECRET: &[u8] = b"a key that only the tests of this crate use";
@@ -34,7 +34,10 @@ pub(crate) fn token(common: &Common, role: &str) -> String {
         username: "alice".to_owned(),
         role: role.to_owned(),
     };
-    common.tokens().issue(&identity, Uuid::from_u128(5), Utc::now()).token
+    common
+        .tokens()
+        .issue(&identity, Uuid::from_u128(5), Utc::now())
+        .token
 }
 
 /// What came back.
@@ -55,18 +58,34 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        Some(self.headers.get(name)?.to_str().expect("the header is ASCII"))
+        Some(
+            self.headers
+                .get(name)?
+                .to_str()
+                .expect("the header is ASCII"),
+        )
     }
 
     /// It is a whole problem of this kind; gives its JSON.
     #[track_caller]
     pub(crate) fn is_problem(&self, status: u16, slug: &str) -> Value {
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json"),
+            "{self:?}"
+        );
         let json = self.json();
-        assert_eq!((self.status.as_u16(), &json["status"]), (status, &Value::from(status)), "{json}");
+        assert_eq!(
+            (self.status.as_u16(), &json["status"]),
+            (status, &Value::from(status)),
+            "{json}"
+        );
         assert_eq!(json["type"], format!("/problems/{slug}"), "{json}");
         for member in ["title", "detail", "instance"] {
-            assert!(json[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {json}");
+            assert!(
+                json[member].as_str().is_some_and(|text| !text.is_empty()),
+                "{member}: {json}"
+            );
         }
         json
     }
@@ -78,7 +97,10 @@ impl Answer {
         let errors = json["errors"].as_array().expect("errors is an array");
         assert_eq!(errors.len(), 1, "{json}");
         assert_eq!(errors[0]["pointer"], pointer, "{json}");
-        errors[0]["detail"].as_str().expect("detail is a text").to_owned()
+        errors[0]["detail"]
+            .as_str()
+            .expect("detail is a text")
+            .to_owned()
     }
 }
 
@@ -87,7 +109,9 @@ pub(crate) fn request(method: Method, uri: &str) -> axum::http::request::Builder
 }
 
 pub(crate) fn get(uri: &str) -> Request<Body> {
-    request(Method::GET, uri).body(Body::empty()).expect("the request is sane")
+    request(Method::GET, uri)
+        .body(Body::empty())
+        .expect("the request is sane")
 }
 
 pub(crate) fn post(uri: &str, content_type: &str, body: impl Into<Body>) -> Request<Body> {
@@ -116,8 +140,13 @@ pub(crate) fn shop(common: &Common) -> Router {
 }
 
 pub(crate) fn things(common: &Common) -> OpenApiRouter {
-    let read = OpenApiRouter::new().routes(routes!(one)).routes(routes!(list)).routes(routes!(seen));
-    let write = OpenApiRouter::new().routes(routes!(change, remove)).routes(routes!(add));
+    let read = OpenApiRouter::new()
+        .routes(routes!(one))
+        .routes(routes!(list))
+        .routes(routes!(seen));
+    let write = OpenApiRouter::new()
+        .routes(routes!(change, remove))
+        .routes(routes!(add));
     read.merge(write)
         .routes(routes!(login))
         .routes(routes!(me))
@@ -177,7 +206,12 @@ async fn list(State(shop): State<Shop>, Query(page): Query<Page>) -> Result<Stri
         let at: i64 = crate::Cursor::decode(&shop.0, "things", cursor)?;
         return Ok(at.to_string());
     }
-    Ok(format!("{} {:?} {:?}", page.limit.get(), page.q, page.available))
+    Ok(format!(
+        "{} {:?} {:?}",
+        page.limit.get(),
+        page.q,
+        page.available
+    ))
 }
 
 #[utoipa::path(get, path = "/seen", params(Freshness), responses((status = 200)))]
@@ -192,7 +226,14 @@ async fn change(_id: Path<Uuid>, version: IfMatch) -> Result<()> {
 
 #[utoipa::path(delete, path = "/thing/{id}", params(("id" = Uuid, Path)), responses((status = 204)))]
 async fn remove(_id: Path<Uuid>) -> impl IntoResponse {
-    (StatusCode::NO_CONTENT, Wrote { position: 41, user: None }, ())
+    (
+        StatusCode::NO_CONTENT,
+        Wrote {
+            position: 41,
+            user: None,
+        },
+        (),
+    )
 }
 
 #[utoipa::path(post, path = "/thing", request_body = Thing, responses(
@@ -201,7 +242,9 @@ async fn remove(_id: Path<Uuid>) -> impl IntoResponse {
 ))]
 async fn add(Json(thing): Json<Thing>) -> Result<(StatusCode, Json<Thing>)> {
     if thing.name == "taken" {
-        return Err(Problem::conflict("insufficient-stock", "Insufficient stock").with("available", 3));
+        return Err(
+            Problem::conflict("insufficient-stock", "Insufficient stock").with("available", 3),
+        );
     }
     Ok((StatusCode::CREATED, Json(thing)))
 }
@@ -240,10 +283,12 @@ async fn broken() {
 
 #[utoipa::path(get, path = "/faulty", responses((status = 200)))]
 async fn faulty() -> Result<()> {
-    Err(anyhow::anyhow!("password=hunter2").context("the database said no").into())
+    Err(anyhow::anyhow!("password=hunter2")
+        .context("the database said no")
+        .into())
 }
 
 #[utoipa::path(get, path = "/slow", responses((status = 200)))]
 async fn slow() {
-    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    tokio::time::sleep(std::time::Duration::from_mins(1)).await;
 }

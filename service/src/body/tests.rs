@@ -17,11 +17,19 @@ async fn thing(body: impl Into<Body>) -> Answer {
 
 async fn typed(content_type: &str) -> Answer {
     let body = r#"{"name":"a","count":1}"#;
-    ask(&shop(&common(Profile::Dev)), post("/thing", content_type, body)).await
+    ask(
+        &shop(&common(Profile::Dev)),
+        post("/thing", content_type, body),
+    )
+    .await
 }
 
 async fn login(content_type: &str, body: &'static str) -> Answer {
-    ask(&shop(&common(Profile::Dev)), post("/user/login", content_type, body)).await
+    ask(
+        &shop(&common(Profile::Dev)),
+        post("/user/login", content_type, body),
+    )
+    .await
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -30,23 +38,41 @@ const FORM: &str = "application/x-www-form-urlencoded";
 async fn a_good_body_is_read_and_numbers_keep_their_digits() {
     let body = r#"{"name":"é","count":2,"price":19.90,"tags":["a"]}"#;
     let answer = thing(body).await;
-    assert_eq!((answer.status.as_u16(), answer.text().as_str()), (201, body));
+    assert_eq!(
+        (answer.status.as_u16(), answer.text().as_str()),
+        (201, body)
+    );
 }
 
 #[tokio::test]
 async fn json_goes_by_several_names() {
-    for name in ["application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.mart+json"] {
+    for name in [
+        "application/json",
+        "application/json; charset=utf-8",
+        "APPLICATION/JSON",
+        "application/vnd.mart+json",
+    ] {
         assert_eq!(typed(name).await.status, 201, "{name}");
     }
 }
 
 #[tokio::test]
 async fn other_media_types_are_a_415() {
-    for name in ["text/plain", "application/x-www-form-urlencoded", "", "text/json", "application/jsonx"] {
+    for name in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "",
+        "text/json",
+        "application/jsonx",
+    ] {
         typed(name).await.is_problem(415, "unsupported-media-type");
     }
-    let bare = request(Method::POST, "/thing").body(Body::from("{}")).unwrap();
-    ask(&shop(&common(Profile::Dev)), bare).await.is_problem(415, "unsupported-media-type");
+    let bare = request(Method::POST, "/thing")
+        .body(Body::from("{}"))
+        .unwrap();
+    ask(&shop(&common(Profile::Dev)), bare)
+        .await
+        .is_problem(415, "unsupported-media-type");
 }
 
 #[tokio::test]
@@ -68,7 +94,9 @@ async fn what_is_no_json_is_a_400() {
     ] {
         thing(body.to_owned()).await.is_problem(400, "malformed");
     }
-    thing(Bytes::from_static(b"{\"name\":\"\xff\",\"count\":1}")).await.is_problem(400, "malformed");
+    thing(Bytes::from_static(b"{\"name\":\"\xff\",\"count\":1}"))
+        .await
+        .is_problem(400, "malformed");
 }
 
 #[tokio::test]
@@ -121,9 +149,14 @@ async fn u_0000_is_refused_wherever_it_stands() {
         (r#"{"name":"a\u0000b","count":1}"#, "/name"),
         (r#"{"name":"a","count":1,"tags":["a","\u0000"]}"#, "/tags/1"),
     ] {
-        assert_eq!(thing(body).await.is_invalid(pointer), "must not contain U+0000");
+        assert_eq!(
+            thing(body).await.is_invalid(pointer),
+            "must not contain U+0000"
+        );
     }
-    thing(r#"{"name":"a","count":1,"\u0000":1}"#).await.is_problem(422, "invalid");
+    thing(r#"{"name":"a","count":1,"\u0000":1}"#)
+        .await
+        .is_problem(422, "invalid");
 }
 
 #[tokio::test]
@@ -134,7 +167,9 @@ async fn the_largest_body_is_read_and_one_byte_more_is_a_413() {
         format!("{start}{}{end}", "x".repeat(size - start.len() - end.len()))
     };
     assert_eq!(thing(body(BODY_LIMIT)).await.status, 201);
-    thing(body(BODY_LIMIT + 1)).await.is_problem(413, "too-large");
+    thing(body(BODY_LIMIT + 1))
+        .await
+        .is_problem(413, "too-large");
     thing(body(1024 * 1024)).await.is_problem(413, "too-large");
 }
 
@@ -146,14 +181,27 @@ async fn who_asks_first_is_told_before_sending() {
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::CONTENT_LENGTH, BODY_LIMIT + 1)
         .header(header::EXPECT, "100-continue");
-    ask(&shop, asking.body(never).unwrap()).await.is_problem(413, "too-large");
+    ask(&shop, asking.body(never).unwrap())
+        .await
+        .is_problem(413, "too-large");
 }
 
 #[tokio::test]
 async fn a_form_is_read() {
     let answer = login(FORM, "username=a+b&password=%26%C3%A9%3D").await;
-    assert_eq!((answer.status.as_u16(), answer.text().as_str()), (200, "a b:&é="));
-    assert_eq!(login("application/x-www-form-urlencoded; charset=UTF-8", "username=a&password=b").await.status, 200);
+    assert_eq!(
+        (answer.status.as_u16(), answer.text().as_str()),
+        (200, "a b:&é=")
+    );
+    assert_eq!(
+        login(
+            "application/x-www-form-urlencoded; charset=UTF-8",
+            "username=a&password=b"
+        )
+        .await
+        .status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -167,5 +215,7 @@ async fn a_form_is_read_strictly() {
     ] {
         login(FORM, body).await.is_invalid(pointer);
     }
-    login("application/json", r#"{"username":"a","password":"b"}"#).await.is_problem(415, "unsupported-media-type");
+    login("application/json", r#"{"username":"a","password":"b"}"#)
+        .await
+        .is_problem(415, "unsupported-media-type");
 }

@@ -1,4 +1,7 @@
-use axum::{body::Body, http::{Method, header}};
+use axum::{
+    body::Body,
+    http::{Method, header},
+};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -36,7 +39,12 @@ fn claims() -> Value {
 }
 
 fn signed(claims: &Value, algorithm: Algorithm, key: &[u8]) -> String {
-    jsonwebtoken::encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(key)).unwrap()
+    jsonwebtoken::encode(
+        &Header::new(algorithm),
+        claims,
+        &EncodingKey::from_secret(key),
+    )
+    .unwrap()
 }
 
 fn is_good(token: &str) -> bool {
@@ -50,10 +58,21 @@ fn a_token_names_its_user_until_it_expires() {
     // The second time it comes from the cache.
     for _ in 0..2 {
         let caller = tokens.verify(&token, now()).unwrap();
-        assert_eq!((caller.user_id, caller.username.as_str(), caller.session_id), (ALICE, "Älice", Uuid::from_u128(5)));
+        assert_eq!(
+            (caller.user_id, caller.username.as_str(), caller.session_id),
+            (ALICE, "Älice", Uuid::from_u128(5))
+        );
         assert!(!caller.is_admin());
-        assert!(tokens.verify(&token, now() + Duration::seconds(899)).is_some());
-        assert!(tokens.verify(&token, now() + Duration::seconds(900)).is_none());
+        assert!(
+            tokens
+                .verify(&token, now() + Duration::seconds(899))
+                .is_some()
+        );
+        assert!(
+            tokens
+                .verify(&token, now() + Duration::seconds(900))
+                .is_none()
+        );
     }
 }
 
@@ -64,14 +83,21 @@ fn what_we_would_have_signed_is_good() {
 
 #[test]
 fn another_key_or_algorithm_is_not_good() {
-    assert!(!is_good(&signed(&claims(), Algorithm::HS256, b"another key")));
+    assert!(!is_good(&signed(
+        &claims(),
+        Algorithm::HS256,
+        b"another key"
+    )));
     assert!(!is_good(&signed(&claims(), Algorithm::HS512, SECRET)));
     let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     for name in ["none", "None", "NONE"] {
         let header = part(&json!({"alg": name, "typ": "JWT"}));
         assert!(!is_good(&format!("{header}.{}.", part(&claims()))));
         let signature = issued().rsplit_once('.').unwrap().1.to_owned();
-        assert!(!is_good(&format!("{header}.{}.{signature}", part(&claims()))));
+        assert!(!is_good(&format!(
+            "{header}.{}.{signature}",
+            part(&claims())
+        )));
     }
 }
 
@@ -87,12 +113,20 @@ fn claims_for_another_purpose_are_not_good() {
     ] {
         let mut claims = claims();
         claims[claim] = value;
-        assert!(!is_good(&signed(&claims, Algorithm::HS256, SECRET)), "{claim}");
+        assert!(
+            !is_good(&signed(&claims, Algorithm::HS256, SECRET)),
+            "{claim}"
+        );
     }
-    for claim in ["iss", "aud", "sub", "typ", "jti", "iat", "exp", "role", "name", "sid"] {
+    for claim in [
+        "iss", "aud", "sub", "typ", "jti", "iat", "exp", "role", "name", "sid",
+    ] {
         let mut claims = claims();
         claims.as_object_mut().unwrap().remove(claim);
-        assert!(!is_good(&signed(&claims, Algorithm::HS256, SECRET)), "{claim}");
+        assert!(
+            !is_good(&signed(&claims, Algorithm::HS256, SECRET)),
+            "{claim}"
+        );
     }
 }
 
@@ -102,7 +136,17 @@ fn garbage_is_not_good() {
     let (start, signature) = token.rsplit_once('.').unwrap();
     let changed = format!("{start}.{}", signature.chars().rev().collect::<String>());
     let long = format!("{token}{}", "x".repeat(10_000));
-    for garbage in ["", ".", "..", "a.b.c", "ey", start, &changed, &long, &format!(" {token}")] {
+    for garbage in [
+        "",
+        ".",
+        "..",
+        "a.b.c",
+        "ey",
+        start,
+        &changed,
+        &long,
+        &format!(" {token}"),
+    ] {
         assert!(!is_good(garbage), "{garbage}");
     }
 }
@@ -112,7 +156,11 @@ async fn asked(profile: Profile, method: Method, path: &str, authorization: &[&s
     for value in authorization {
         request = request.header(header::AUTHORIZATION, *value);
     }
-    ask(&shop(&common(profile)), request.body(Body::empty()).unwrap()).await
+    ask(
+        &shop(&common(profile)),
+        request.body(Body::empty()).unwrap(),
+    )
+    .await
 }
 
 fn bearer(role: &str) -> String {
@@ -126,18 +174,41 @@ async fn a_private_route_asks_for_a_token() {
         asked(Profile::Dev, Method::GET, "/user/me", &values).await
     };
     assert_eq!(me(vec![bearer("customer")]).await.text(), "alice");
-    assert_eq!(me(vec![bearer("customer").replace("Bearer", "bEARER")]).await.text(), "alice");
+    assert_eq!(
+        me(vec![bearer("customer").replace("Bearer", "bEARER")])
+            .await
+            .text(),
+        "alice"
+    );
 
     let none = me(vec![]).await;
     none.is_problem(401, "unauthorized");
-    assert_eq!(none.header("www-authenticate"), Some("Bearer realm=\"online-mart\""));
+    assert_eq!(
+        none.header("www-authenticate"),
+        Some("Bearer realm=\"online-mart\"")
+    );
 
-    for bad in ["Bearer x", "Bearer ", "Bearer", "Basic YTpi", "", &bearer("customer")[7..]] {
+    for bad in [
+        "Bearer x",
+        "Bearer ",
+        "Bearer",
+        "Basic YTpi",
+        "",
+        &bearer("customer")[7..],
+    ] {
         let answer = me(vec![bad.to_owned()]).await;
         answer.is_problem(401, "unauthorized");
-        assert!(answer.header("www-authenticate").unwrap().contains("invalid_token"), "{bad}");
+        assert!(
+            answer
+                .header("www-authenticate")
+                .unwrap()
+                .contains("invalid_token"),
+            "{bad}"
+        );
     }
-    me(vec![bearer("customer"), bearer("customer")]).await.is_problem(401, "unauthorized");
+    me(vec![bearer("customer"), bearer("customer")])
+        .await
+        .is_problem(401, "unauthorized");
 }
 
 #[tokio::test]
@@ -145,9 +216,14 @@ async fn a_public_route_takes_anyone_but_no_bad_token() {
     let maybe = |authorization: String| async move {
         asked(Profile::Dev, Method::GET, "/maybe", &[&authorization]).await
     };
-    assert_eq!(asked(Profile::Dev, Method::GET, "/maybe", &[]).await.text(), "nobody");
+    assert_eq!(
+        asked(Profile::Dev, Method::GET, "/maybe", &[]).await.text(),
+        "nobody"
+    );
     assert_eq!(maybe(bearer("customer")).await.text(), "alice");
-    maybe("Bearer x".to_owned()).await.is_problem(401, "unauthorized");
+    maybe("Bearer x".to_owned())
+        .await
+        .is_problem(401, "unauthorized");
 }
 
 #[tokio::test]
@@ -157,7 +233,9 @@ async fn a_reserved_route_is_for_admins() {
     };
     assert_eq!(admin(bearer("admin")).await.text(), "admin");
     admin(bearer("customer")).await.is_problem(403, "forbidden");
-    admin("Bearer x".to_owned()).await.is_problem(401, "unauthorized");
+    admin("Bearer x".to_owned())
+        .await
+        .is_problem(401, "unauthorized");
 }
 
 #[tokio::test]
@@ -167,10 +245,22 @@ async fn who_keeps_the_shop_depends_on_the_profile() {
         asked(profile, Method::POST, "/keep", &values).await
     };
     assert_eq!(keep(Profile::Dev, None).await.text(), "anyone");
-    assert_eq!(keep(Profile::Dev, Some(bearer("customer"))).await.text(), "alice");
-    keep(Profile::Dev, Some("Bearer x".to_owned())).await.is_problem(401, "unauthorized");
+    assert_eq!(
+        keep(Profile::Dev, Some(bearer("customer"))).await.text(),
+        "alice"
+    );
+    keep(Profile::Dev, Some("Bearer x".to_owned()))
+        .await
+        .is_problem(401, "unauthorized");
 
-    keep(Profile::Prod, None).await.is_problem(401, "unauthorized");
-    keep(Profile::Prod, Some(bearer("customer"))).await.is_problem(403, "forbidden");
-    assert_eq!(keep(Profile::Prod, Some(bearer("admin"))).await.text(), "alice");
+    keep(Profile::Prod, None)
+        .await
+        .is_problem(401, "unauthorized");
+    keep(Profile::Prod, Some(bearer("customer")))
+        .await
+        .is_problem(403, "forbidden");
+    assert_eq!(
+        keep(Profile::Prod, Some(bearer("admin"))).await.text(),
+        "alice"
+    );
 }

@@ -3,7 +3,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{body::Body, extract::ConnectInfo, http::{Method, Request, header}};
+use axum::{
+    body::Body,
+    extract::ConnectInfo,
+    http::{Method, Request, header},
+};
 use uuid::Uuid;
 
 use super::{ConsistencyToken, REMEMBERED, RecentWrites};
@@ -21,7 +25,10 @@ const BOB: Option<Uuid> = Some(Uuid::from_u128(2));
 fn a_token_comes_back_as_its_position() {
     for position in [0, 1, 42, i64::MAX] {
         let text = ConsistencyToken(position).to_string();
-        assert_eq!(text.parse::<ConsistencyToken>().unwrap(), ConsistencyToken(position));
+        assert_eq!(
+            text.parse::<ConsistencyToken>().unwrap(),
+            ConsistencyToken(position)
+        );
     }
 }
 
@@ -30,8 +37,21 @@ fn what_is_no_token_is_a_400() {
     let good = ConsistencyToken(42).to_string();
     let negative = ConsistencyToken(-1).to_string();
     let changed = good.replacen('A', "B", 1);
-    for text in ["", "42", "é", "AAAA", &good[1..], &format!("{good}AAAA"), &changed, &negative] {
-        assert_eq!(text.parse::<ConsistencyToken>().unwrap_err().slug(), "bad-consistency-token", "{text}");
+    for text in [
+        "",
+        "42",
+        "é",
+        "AAAA",
+        &good[1..],
+        &format!("{good}AAAA"),
+        &changed,
+        &negative,
+    ] {
+        assert_eq!(
+            text.parse::<ConsistencyToken>().unwrap_err().slug(),
+            "bad-consistency-token",
+            "{text}"
+        );
     }
 }
 
@@ -84,7 +104,8 @@ fn many_writers_do_not_grow_it_without_bound() {
 }
 
 fn from(address: IpAddr, method: Method, path: &str, headers: &[(&str, &str)]) -> Request<Body> {
-    let mut request = request(method, path).extension(ConnectInfo(std::net::SocketAddr::new(address, 4711)));
+    let mut request =
+        request(method, path).extension(ConnectInfo(std::net::SocketAddr::new(address, 4711)));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -104,11 +125,31 @@ async fn a_write_answers_with_a_token_and_the_writers_next_read_knows_it() {
     assert_eq!(wrote.status, 204);
     let text = wrote.header("consistency-token").unwrap().to_owned();
 
-    assert_eq!(ask(&shop, from(OFFICE, Method::GET, "/seen", &signed)).await.text(), "Some(41)");
-    assert_eq!(ask(&shop, from(HOME, Method::GET, "/seen", &[])).await.text(), "Some(41)");
-    assert_eq!(ask(&shop, from(OFFICE, Method::GET, "/seen", &[])).await.text(), "None");
+    assert_eq!(
+        ask(&shop, from(OFFICE, Method::GET, "/seen", &signed))
+            .await
+            .text(),
+        "Some(41)"
+    );
+    assert_eq!(
+        ask(&shop, from(HOME, Method::GET, "/seen", &[]))
+            .await
+            .text(),
+        "Some(41)"
+    );
+    assert_eq!(
+        ask(&shop, from(OFFICE, Method::GET, "/seen", &[]))
+            .await
+            .text(),
+        "None"
+    );
     let told = [("consistency-token", text.as_str())];
-    assert_eq!(ask(&shop, from(OFFICE, Method::GET, "/seen", &told)).await.text(), "Some(41)");
+    assert_eq!(
+        ask(&shop, from(OFFICE, Method::GET, "/seen", &told))
+            .await
+            .text(),
+        "Some(41)"
+    );
 }
 
 #[tokio::test]
@@ -119,7 +160,12 @@ async fn the_later_of_token_and_own_write_counts() {
     for (token, expected) in [(60, "Some(60)"), (40, "Some(50)")] {
         let text = ConsistencyToken(token).to_string();
         let told = [("consistency-token", text.as_str())];
-        assert_eq!(ask(&shop, from(HOME, Method::GET, "/seen", &told)).await.text(), expected);
+        assert_eq!(
+            ask(&shop, from(HOME, Method::GET, "/seen", &told))
+                .await
+                .text(),
+            expected
+        );
     }
 }
 
@@ -127,8 +173,15 @@ async fn the_later_of_token_and_own_write_counts() {
 async fn a_read_with_a_token_that_is_none_is_refused() {
     let shop = shop(&common(Profile::Dev));
     let told = [("consistency-token", "nonsense")];
-    ask(&shop, from(HOME, Method::GET, "/seen", &told)).await.is_problem(400, "bad-consistency-token");
+    ask(&shop, from(HOME, Method::GET, "/seen", &told))
+        .await
+        .is_problem(400, "bad-consistency-token");
     let twice = ConsistencyToken(1).to_string();
-    let told = [("consistency-token", twice.as_str()), ("consistency-token", twice.as_str())];
-    ask(&shop, from(HOME, Method::GET, "/seen", &told)).await.is_problem(400, "malformed");
+    let told = [
+        ("consistency-token", twice.as_str()),
+        ("consistency-token", twice.as_str()),
+    ];
+    ask(&shop, from(HOME, Method::GET, "/seen", &told))
+        .await
+        .is_problem(400, "malformed");
 }

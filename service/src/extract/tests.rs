@@ -19,17 +19,32 @@ async fn got(uri: &str) -> Answer {
 #[tokio::test]
 async fn a_path_id_must_be_a_uuid() {
     assert_eq!(got(THING).await.status, 200);
-    for id in ["7", "nothing", "0197a3c2-0000-7000-8000-00000000000x", "%20", "%E2%82%AC"] {
-        assert_eq!(got(&format!("/thing/{id}")).await.is_invalid("/id"), "must be a UUID");
+    for id in [
+        "7",
+        "nothing",
+        "0197a3c2-0000-7000-8000-00000000000x",
+        "%20",
+        "%E2%82%AC",
+    ] {
+        assert_eq!(
+            got(&format!("/thing/{id}")).await.is_invalid("/id"),
+            "must be a UUID"
+        );
     }
-    assert_eq!(got("/thing/a%00").await.is_invalid("/id"), "must not contain U+0000");
+    assert_eq!(
+        got("/thing/a%00").await.is_invalid("/id"),
+        "must not contain U+0000"
+    );
     got("/thing/%FF").await.is_problem(422, "invalid");
 }
 
 #[tokio::test]
 async fn query_parameters_are_read_strictly() {
     assert_eq!(got("/things").await.text(), "50 None None");
-    assert_eq!(got("/things?limit=200&q=a+b&available=false").await.text(), "200 Some(\"a b\") Some(false)");
+    assert_eq!(
+        got("/things?limit=200&q=a+b&available=false").await.text(),
+        "200 Some(\"a b\") Some(false)"
+    );
     for (query, pointer) in [
         ("limit=0", "/limit"),
         ("limit=201", "/limit"),
@@ -51,11 +66,24 @@ async fn query_parameters_are_read_strictly() {
 
 #[test]
 fn if_match_is_one_entity_tag() {
-    for (header, version) in [("\"7\"", Some(7)), ("\"7-out\"", Some(7)), (" \"12\" ", Some(12)), ("*", None)] {
-        assert_eq!(IfMatch::parse(header).unwrap(), IfMatch(version), "{header}");
+    for (header, version) in [
+        ("\"7\"", Some(7)),
+        ("\"7-out\"", Some(7)),
+        (" \"12\" ", Some(12)),
+        ("*", None),
+    ] {
+        assert_eq!(
+            IfMatch::parse(header).unwrap(),
+            IfMatch(version),
+            "{header}"
+        );
     }
     for header in ["7", "", "\"7", "\"7\", \"8\"", "\"\"\"", "W/7"] {
-        assert_eq!(IfMatch::parse(header).unwrap_err().status(), 400, "{header}");
+        assert_eq!(
+            IfMatch::parse(header).unwrap_err().status(),
+            400,
+            "{header}"
+        );
     }
     for header in ["\"seven\"", "W/\"7\"", "\"\"", "\"99999999999999999999\""] {
         let stale = IfMatch::parse(header).unwrap().check(7).unwrap_err();
@@ -76,8 +104,12 @@ async fn a_stale_version_is_a_412() {
     for tag in [None, Some("\"7\""), Some("*")] {
         assert_eq!(ask(&shop, put(tag)).await.status, 200, "{tag:?}");
     }
-    ask(&shop, put(Some("\"6\""))).await.is_problem(412, "stale");
-    ask(&shop, put(Some("6"))).await.is_problem(400, "malformed");
+    ask(&shop, put(Some("\"6\"")))
+        .await
+        .is_problem(412, "stale");
+    ask(&shop, put(Some("6")))
+        .await
+        .is_problem(400, "malformed");
 }
 
 #[test]

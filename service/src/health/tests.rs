@@ -11,7 +11,10 @@ fn ready_means_that_no_part_fails() {
     readiness.set("projections", Err("not there yet"));
     readiness.set("database", Ok::<_, String>(()));
     assert!(!readiness.is_ready());
-    assert_eq!(readiness.failing().into_iter().collect::<Vec<_>>(), [("projections", "not there yet".to_owned())]);
+    assert_eq!(
+        readiness.failing().into_iter().collect::<Vec<_>>(),
+        [("projections", "not there yet".to_owned())]
+    );
     readiness.clone().set("projections", Ok::<_, String>(()));
     assert!(readiness.is_ready());
 }
@@ -22,7 +25,9 @@ async fn a_process_that_is_not_ready_is_alive_and_names_what_fails() {
     let shop = shop(&common);
     assert_eq!(ask(&shop, get("/health/ready")).await.status, 200);
 
-    common.readiness().set("projections", Err("12 events behind"));
+    common
+        .readiness()
+        .set("projections", Err("12 events behind"));
     let answer = ask(&shop, get("/health/ready")).await;
     let json = answer.is_problem(503, "not-ready");
     assert_eq!(json["failing"]["projections"], "12 events behind");

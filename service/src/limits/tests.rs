@@ -13,7 +13,11 @@ fn address(text: &str) -> IpAddr {
 
 fn wait(refusal: crate::Problem) -> u64 {
     assert_eq!(refusal.status(), 429);
-    refusal.into_response().headers()["retry-after"].to_str().unwrap().parse().unwrap()
+    refusal.into_response().headers()["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap()
 }
 
 #[test]
@@ -28,7 +32,7 @@ fn sixty_may_register_at_once_then_one_a_second() {
     let later = start + Duration::from_secs(1);
     registrations.take(&1, later).unwrap();
     assert_eq!(wait(registrations.take(&1, later).unwrap_err()), 1);
-    let much_later = start + Duration::from_secs(3600);
+    let much_later = start + Duration::from_hours(1);
     for _ in 0..60 {
         registrations.take(&1, much_later).unwrap();
     }
@@ -58,12 +62,14 @@ fn failures_beyond_the_limit_do_not_lock_out_for_longer() {
         let _ = logins.take(&"alice", start);
     }
     assert_eq!(wait(logins.check(&"alice", start).unwrap_err()), 6);
-    logins.check(&"alice", start + Duration::from_secs(6)).unwrap();
+    logins
+        .check(&"alice", start + Duration::from_secs(6))
+        .unwrap();
 }
 
 #[test]
 fn nobody_is_sent_away_for_more_than_ten_seconds() {
-    let slow = Buckets::new(1, Duration::from_secs(3600));
+    let slow = Buckets::new(1, Duration::from_hours(1));
     let start = Instant::now();
     slow.take(&1, start).unwrap();
     assert_eq!(wait(slow.take(&1, start).unwrap_err()), 10);
@@ -73,12 +79,16 @@ fn nobody_is_sent_away_for_more_than_ten_seconds() {
 fn a_network_of_ipv6_is_one_caller() {
     let limits = RateLimits::default();
     for host in 0..60 {
-        limits.register(address(&format!("2001:db8::{host:x}"))).unwrap();
+        limits
+            .register(address(&format!("2001:db8::{host:x}")))
+            .unwrap();
     }
     limits.register(address("2001:db8::ffff")).unwrap_err();
     limits.register(address("2001:db8:0:1::1")).unwrap();
     for host in 0..60 {
-        limits.register(address(&format!("::ffff:10.0.0.{host}"))).unwrap();
+        limits
+            .register(address(&format!("::ffff:10.0.0.{host}")))
+            .unwrap();
     }
     limits.register(address("10.0.0.1")).unwrap();
 }
@@ -90,6 +100,8 @@ fn full_buckets_are_thrown_away() {
     for key in 0..=PRUNED_ABOVE {
         buckets.take(&key, start).unwrap();
     }
-    buckets.take(&"later", start + Duration::from_secs(2)).unwrap();
+    buckets
+        .take(&"later", start + Duration::from_secs(2))
+        .unwrap();
     assert_eq!(buckets.full_at.lock().unwrap().len(), 1);
 }

@@ -46,7 +46,10 @@ pub(super) fn shared() -> BTreeMap<String, RefOr<Response>> {
 /// Adds what can be refused besides what was declared, and gives declared refusals their form.
 pub(super) fn complete(responses: &mut BTreeMap<String, RefOr<Response>>, refusals: &[StatusCode]) {
     for (status, response) in responses.iter_mut() {
-        let status = status.parse::<u16>().ok().and_then(|status| StatusCode::from_u16(status).ok());
+        let status = status
+            .parse::<u16>()
+            .ok()
+            .and_then(|status| StatusCode::from_u16(status).ok());
         match (status, response) {
             (Some(status), RefOr::T(response)) if is_error(status) => give_form(status, response),
             _ => {}
@@ -64,19 +67,28 @@ fn is_error(status: StatusCode) -> bool {
 }
 
 fn name(status: StatusCode) -> String {
-    status.canonical_reason().unwrap_or("Problem").replace(' ', "")
+    status
+        .canonical_reason()
+        .unwrap_or("Problem")
+        .replace(' ', "")
 }
 
 fn give_form(status: StatusCode, response: &mut Response) {
     response.content.clear();
     let content = Content::new(Some(reference("Problem")));
-    response.content.insert(PROBLEM_JSON.to_owned(), content.into());
+    response
+        .content
+        .insert(PROBLEM_JSON.to_owned(), content.into());
     let headers: &[_] = match status {
         StatusCode::UNAUTHORIZED => &[("WWW-Authenticate", Type::String, "`Bearer`")],
-        StatusCode::METHOD_NOT_ALLOWED => &[("Allow", Type::String, "The methods that the path has")],
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            &[("Retry-After", Type::Integer, "Seconds after which to come back")]
+        StatusCode::METHOD_NOT_ALLOWED => {
+            &[("Allow", Type::String, "The methods that the path has")]
         }
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => &[(
+            "Retry-After",
+            Type::Integer,
+            "Seconds after which to come back",
+        )],
         _ => &[],
     };
     for (name, kind, description) in headers {
@@ -96,7 +108,13 @@ impl PartialSchema for Problem {
         };
         ObjectBuilder::new()
             .description(Some("Why a request was refused (RFC 9457)"))
-            .property("type", text("The kind; resolves to a page that explains it", "/problems/invalid"))
+            .property(
+                "type",
+                text(
+                    "The kind; resolves to a page that explains it",
+                    "/problems/invalid",
+                ),
+            )
             .required("type")
             .property("title", text("The name of the kind", "Invalid value"))
             .required("title")
@@ -108,7 +126,13 @@ impl PartialSchema for Problem {
                     .examples([422]),
             )
             .required("status")
-            .property("detail", text("What is the matter this time", "price: must be at least 0.01"))
+            .property(
+                "detail",
+                text(
+                    "What is the matter this time",
+                    "price: must be at least 0.01",
+                ),
+            )
             .required("detail")
             .property("instance", text("The path that was asked for", "/product"))
             .required("instance")

@@ -8,12 +8,19 @@ use crate::{
 };
 
 async fn page() -> Value {
-    ask(&shop(&common(Profile::Dev)), get("/openapi.json")).await.json()
+    ask(&shop(&common(Profile::Dev)), get("/openapi.json"))
+        .await
+        .json()
 }
 
 fn statuses(page: &Value, method: &str, path: &str) -> Vec<u16> {
-    let responses = page["paths"][path][method]["responses"].as_object().unwrap();
-    responses.keys().map(|status| status.parse().unwrap()).collect()
+    let responses = page["paths"][path][method]["responses"]
+        .as_object()
+        .unwrap();
+    responses
+        .keys()
+        .map(|status| status.parse().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -22,7 +29,10 @@ async fn the_page_says_what_it_is_of() {
     assert_eq!(page["openapi"], "3.1.0");
     assert_eq!(page["info"]["title"], "Online Mart: order");
     assert_eq!(page["servers"], serde_json::json!([{"url": "/"}]));
-    assert_eq!(page["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+    assert_eq!(
+        page["components"]["securitySchemes"]["bearer"]["scheme"],
+        "bearer"
+    );
     for path in ["/", "/health/live", "/health/ready", "/metrics"] {
         assert!(page["paths"][path]["get"].is_object(), "{path}");
     }
@@ -33,10 +43,22 @@ async fn each_operation_lists_what_it_can_be_refused_with() {
     let page = page().await;
     for (method, path, expected) in [
         ("get", "/", &[200, 405, 500, 503][..]),
-        ("post", "/thing", &[201, 400, 405, 409, 413, 415, 422, 500, 503]),
-        ("post", "/user/login", &[200, 400, 405, 413, 415, 422, 429, 500, 503]),
+        (
+            "post",
+            "/thing",
+            &[201, 400, 405, 409, 413, 415, 422, 500, 503],
+        ),
+        (
+            "post",
+            "/user/login",
+            &[200, 400, 405, 413, 415, 422, 429, 500, 503],
+        ),
         ("get", "/thing/{id}", &[200, 404, 405, 422, 500, 503]),
-        ("put", "/thing/{id}", &[200, 400, 404, 405, 412, 422, 500, 503]),
+        (
+            "put",
+            "/thing/{id}",
+            &[200, 400, 404, 405, 412, 422, 500, 503],
+        ),
         ("get", "/things", &[200, 400, 405, 422, 500, 503]),
         ("get", "/seen", &[200, 400, 405, 500, 503]),
         ("get", "/user/me", &[200, 401, 405, 500, 503]),
@@ -50,7 +72,10 @@ async fn each_operation_lists_what_it_can_be_refused_with() {
 async fn each_refusal_is_a_problem_and_each_reference_leads_somewhere() {
     let page = page().await;
     let resolve = |value: &Value| match value["$ref"].as_str() {
-        Some(reference) => page.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference}")).clone(),
+        Some(reference) => page
+            .pointer(&reference[1..])
+            .unwrap_or_else(|| panic!("{reference}"))
+            .clone(),
         None => value.clone(),
     };
     let mut refusals = 0;
@@ -63,10 +88,18 @@ async fn each_refusal_is_a_problem_and_each_reference_leads_somewhere() {
                 }
                 refusals += 1;
                 let content = response["content"].as_object().unwrap();
-                assert_eq!(content.keys().collect::<Vec<_>>(), ["application/problem+json"]);
+                assert_eq!(
+                    content.keys().collect::<Vec<_>>(),
+                    ["application/problem+json"]
+                );
                 let schema = resolve(&content["application/problem+json"]["schema"]);
-                assert_eq!(schema["required"], serde_json::json!(["type", "title", "status", "detail", "instance"]));
-                resolve(&schema["properties"]["errors"]["items"])["properties"]["pointer"].as_object().unwrap();
+                assert_eq!(
+                    schema["required"],
+                    serde_json::json!(["type", "title", "status", "detail", "instance"])
+                );
+                resolve(&schema["properties"]["errors"]["items"])["properties"]["pointer"]
+                    .as_object()
+                    .unwrap();
             }
         }
     }
@@ -74,19 +107,32 @@ async fn each_refusal_is_a_problem_and_each_reference_leads_somewhere() {
     let declared = &page["paths"]["/thing"]["post"]["responses"]["409"];
     assert_eq!(declared["description"], "There is one of this name already");
     let too_many = &page["paths"]["/user/login"]["post"]["responses"]["429"];
-    assert_eq!(too_many["headers"]["Retry-After"]["schema"]["type"], "integer");
+    assert_eq!(
+        too_many["headers"]["Retry-After"]["schema"]["type"],
+        "integer"
+    );
 }
 
 #[tokio::test]
 async fn operations_have_names_of_their_own_and_headers_are_shown() {
     let page = page().await;
     let items = page["paths"].as_object().unwrap().values();
-    let operations: Vec<_> = items.flat_map(|item| item.as_object().unwrap().values()).collect();
-    let names: HashSet<_> = operations.iter().map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    let operations: Vec<_> = items
+        .flat_map(|item| item.as_object().unwrap().values())
+        .collect();
+    let names: HashSet<_> = operations
+        .iter()
+        .map(|operation| operation["operationId"].as_str().unwrap())
+        .collect();
     assert_eq!(names.len(), operations.len());
     let parameter = |path: &str, method: &str| {
-        let parameters = page["paths"][path][method]["parameters"].as_array().unwrap();
-        parameters.iter().map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        let parameters = page["paths"][path][method]["parameters"]
+            .as_array()
+            .unwrap();
+        parameters
+            .iter()
+            .map(|parameter| parameter["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(parameter("/thing/{id}", "put"), ["id", "If-Match"]);
     assert_eq!(parameter("/seen", "get"), ["Consistency-Token"]);

@@ -25,20 +25,36 @@ async fn each_port_says_whose_it_is() {
     for service in Service::ALL {
         let port = port(service, utoipa_axum::router::OpenApiRouter::new(), &common);
         let json = ask(&port, get("/")).await.json();
-        assert_eq!((&json["service"], &json["status"]), (&service.name().into(), &"ok".into()));
+        assert_eq!(
+            (&json["service"], &json["status"]),
+            (&service.name().into(), &"ok".into())
+        );
         assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
-        assert_eq!(ask(&port, get("/openapi.json")).await.json()["info"]["title"], format!("Online Mart: {service}"));
+        assert_eq!(
+            ask(&port, get("/openapi.json")).await.json()["info"]["title"],
+            format!("Online Mart: {service}")
+        );
     }
 }
 
 #[tokio::test]
 async fn an_unknown_path_is_a_404_that_names_it() {
     let shop = shop(&common(Profile::Dev));
-    for path in ["/nothing", "/thing/", "/things/", "/health", "//", "/docs/nothing.js", "/nothing%00"] {
+    for path in [
+        "/nothing",
+        "/thing/",
+        "/things/",
+        "/health",
+        "//",
+        "/docs/nothing.js",
+        "/nothing%00",
+    ] {
         let json = ask(&shop, get(path)).await.is_problem(404, "not-found");
         assert_eq!(json["instance"], path);
     }
-    let json = ask(&shop, get("/nothing?token=secret")).await.is_problem(404, "not-found");
+    let json = ask(&shop, get("/nothing?token=secret"))
+        .await
+        .is_problem(404, "not-found");
     assert_eq!(json["instance"], "/nothing");
 }
 
@@ -68,7 +84,16 @@ async fn a_wrong_method_is_a_405_that_lists_the_right_ones() {
 #[tokio::test]
 async fn head_is_get_without_the_body() {
     let shop = shop(&common(Profile::Dev));
-    for path in ["/", "/docs/", "/openapi.json", "/metrics", "/health/live", "/health/ready", THING, "/nothing"] {
+    for path in [
+        "/",
+        "/docs/",
+        "/openapi.json",
+        "/metrics",
+        "/health/live",
+        "/health/ready",
+        THING,
+        "/nothing",
+    ] {
         let head = ask(&shop, bare(Method::HEAD, path)).await;
         let got = ask(&shop, get(path)).await;
         assert_eq!((head.status, head.body.len()), (got.status, 0), "{path}");
@@ -80,17 +105,28 @@ async fn head_is_get_without_the_body() {
 async fn a_request_keeps_its_name_or_gets_one() {
     let shop = shop(&common(Profile::Dev));
     for path in ["/", "/nothing", "/broken"] {
-        let named = request(Method::GET, path).header("x-request-id", "my-7").body(Body::empty()).unwrap();
+        let named = request(Method::GET, path)
+            .header("x-request-id", "my-7")
+            .body(Body::empty())
+            .unwrap();
         assert_eq!(ask(&shop, named).await.header("x-request-id"), Some("my-7"));
         let made = ask(&shop, get(path)).await;
-        made.header("x-request-id").unwrap().parse::<uuid::Uuid>().unwrap();
+        made.header("x-request-id")
+            .unwrap()
+            .parse::<uuid::Uuid>()
+            .unwrap();
     }
 }
 
 #[tokio::test]
 async fn what_takes_too_long_is_a_503() {
     let common = common(Profile::Dev);
-    let port = bounded(Service::Order, things(&common), &common, Duration::from_millis(20));
+    let port = bounded(
+        Service::Order,
+        things(&common),
+        &common,
+        Duration::from_millis(20),
+    );
     let answer = ask(&port, get("/slow")).await;
     answer.is_problem(503, "unavailable");
     assert!(answer.header("retry-after").is_some());
@@ -100,20 +136,40 @@ async fn what_takes_too_long_is_a_503() {
 async fn the_docs_ask_no_other_host() {
     let shop = shop(&common(Profile::Dev));
     let redirect = ask(&shop, get("/docs")).await;
-    assert_eq!((redirect.status.as_u16(), redirect.header("location")), (303, Some("/docs/")));
+    assert_eq!(
+        (redirect.status.as_u16(), redirect.header("location")),
+        (303, Some("/docs/"))
+    );
     let page = ask(&shop, get("/docs/")).await;
-    assert_eq!((page.status.as_u16(), page.header("content-encoding")), (200, None));
+    assert_eq!(
+        (page.status.as_u16(), page.header("content-encoding")),
+        (200, None)
+    );
+    assert!(
+        page.header("content-security-policy")
+            .unwrap()
+            .starts_with("default-src 'self';")
+    );
     let html = page.text();
     assert!(!html.contains("://") && !html.contains("=\"//"), "{html}");
-    let links = html.split(['"', '\'']).filter(|part| part.starts_with("./") || part.ends_with(".css"));
+    let links = html
+        .split(['"', '\''])
+        .filter(|part| part.starts_with("./") || *part == "index.css");
     let links: Vec<_> = links.collect();
     assert!(links.len() >= 4, "{links:?}");
     for link in links {
-        let file = ask(&shop, get(&format!("/docs/{}", link.trim_start_matches("./")))).await;
+        let file = ask(
+            &shop,
+            get(&format!("/docs/{}", link.trim_start_matches("./"))),
+        )
+        .await;
         assert_eq!(file.status, 200, "{link}");
     }
     let start = ask(&shop, get("/docs/swagger-initializer.js")).await.text();
-    assert!(start.contains("\"/openapi.json\"") && !start.contains("://"), "{start}");
+    assert!(
+        start.contains("\"/openapi.json\"") && !start.contains("://"),
+        "{start}"
+    );
     assert!(start.contains("\"validatorUrl\": \"none\""), "{start}");
 }
 
@@ -124,7 +180,12 @@ async fn answers_are_counted_by_route_and_not_by_path() {
     ask(&shop, get("/nothing-to-count")).await;
     ask(&shop, bare(Method::from_bytes(b"BREW").unwrap(), "/things")).await;
     let answer = ask(&shop, get("/metrics")).await;
-    assert!(answer.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
+    assert!(
+        answer
+            .header("content-type")
+            .unwrap()
+            .starts_with("text/plain; version=0.0.4")
+    );
     let text = answer.text();
     for start in [
         "http_requests_total{service=\"order\",route=\"/thing/{id}\",method=\"GET\",status=\"200\"} ",
@@ -132,9 +193,14 @@ async fn answers_are_counted_by_route_and_not_by_path() {
         "http_requests_total{service=\"order\",route=\"/things\",method=\"other\",status=\"405\"} ",
         "http_request_duration_seconds_bucket{service=\"order\",route=\"/thing/{id}\",method=\"GET\",le=\"0.005\"} ",
     ] {
-        assert!(text.lines().any(|line| line.starts_with(start)), "{start} in {text}");
+        assert!(
+            text.lines().any(|line| line.starts_with(start)),
+            "{start} in {text}"
+        );
     }
-    assert!(!text.contains("0197a3c2") && !text.contains("nothing-to-count") && !text.contains("BREW"));
+    assert!(
+        !text.contains("0197a3c2") && !text.contains("nothing-to-count") && !text.contains("BREW")
+    );
 }
 
 #[tokio::test]
@@ -157,9 +223,18 @@ async fn a_request_leaves_one_line_without_what_it_said() {
     drop(guard);
 
     let text = lines.text();
-    let answered: Vec<_> = text.lines().filter(|line| line.contains("answered")).collect();
+    let answered: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("answered"))
+        .collect();
     assert_eq!(answered.len(), 2, "{text}");
-    for part in ["GET", "/thing/{id}", "status=200", "micros=", "request_id=\"named-7\""] {
+    for part in [
+        "GET",
+        "/thing/{id}",
+        "status=200",
+        "micros=",
+        "request_id=\"named-7\"",
+    ] {
         assert!(answered[0].contains(part), "{part} in {}", answered[0]);
     }
     for secret in [token.as_str(), "query-text", "body-text"] {

@@ -6,7 +6,8 @@ use crate::{
 
 #[test]
 fn a_problem_says_what_is_wrong_and_nothing_else() {
-    let problem = Problem::conflict("insufficient-stock", "Insufficient stock").with("available", 3);
+    let problem =
+        Problem::conflict("insufficient-stock", "Insufficient stock").with("available", 3);
     let json = serde_json::to_value(problem.detail("only 3 are left").at("/order/7")).unwrap();
     assert_eq!(
         json,
@@ -45,7 +46,10 @@ async fn what_a_handler_adds_reaches_the_caller() {
     let shop = shop(&common(Profile::Dev));
     let answer = ask(&shop, post_json(r#"{"name":"taken","count":1}"#)).await;
     let json = answer.is_problem(409, "insufficient-stock");
-    assert_eq!((&json["available"], &json["instance"]), (&3.into(), &"/thing".into()));
+    assert_eq!(
+        (&json["available"], &json["instance"]),
+        (&3.into(), &"/thing".into())
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 use std::{net::SocketAddr, time::Duration};
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -10,7 +13,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::serve_until;
-use crate::Peer;
+use crate::{Json, Peer};
 
 struct Running {
     address: SocketAddr,
@@ -20,14 +23,28 @@ struct Running {
 
 async fn start(drain: Duration) -> Running {
     let router = Router::new()
-        .route("/peer", get(async |Peer(address): Peer| address.to_string()))
-        .route("/short", get(async || sleep(Duration::from_millis(300)).await))
-        .route("/long", get(async || sleep(Duration::from_secs(60)).await));
+        .route(
+            "/peer",
+            get(async |Peer(address): Peer| address.to_string()),
+        )
+        .route(
+            "/short",
+            get(async || sleep(Duration::from_millis(300)).await),
+        )
+        .route(
+            "/thing",
+            post(async |Json(thing): Json<serde_json::Value>| Json(thing)),
+        )
+        .route("/long", get(async || sleep(Duration::from_mins(1)).await));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
     let ended = tokio::spawn(serve_until(listener, router, shutdown.clone(), drain));
-    Running { address, shutdown, ended }
+    Running {
+        address,
+        shutdown,
+        ended,
+    }
 }
 
 impl Running {
@@ -41,14 +58,21 @@ impl Running {
     async fn stop(self) -> Duration {
         let begun = Instant::now();
         self.shutdown.cancel();
-        timeout(Duration::from_secs(20), self.ended).await.unwrap().unwrap().unwrap();
+        timeout(Duration::from_secs(20), self.ended)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
         begun.elapsed()
     }
 }
 
 async fn first_part(stream: &mut TcpStream) -> String {
     let mut bytes = [0; 4096];
-    let read = timeout(Duration::from_secs(5), stream.read(&mut bytes)).await.unwrap().unwrap();
+    let read = timeout(Duration::from_secs(5), stream.read(&mut bytes))
+        .await
+        .unwrap()
+        .unwrap();
     String::from_utf8(bytes[..read].to_vec()).unwrap()
 }
 
@@ -88,5 +112,31 @@ async fn a_request_without_end_holds_up_the_stop_only_so_long() {
     let _stream = running.ask("/long").await;
     sleep(Duration::from_millis(50)).await;
     let took = running.stop().await;
-    assert!(took >= Duration::from_millis(200) && took < Duration::from_secs(3), "{took:?}");
+    assert!(
+        took >= Duration::from_millis(200) && took < Duration::from_secs(3),
+        "{took:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_holds_up_nothing() {
+    let running = start(Duration::from_secs(10)).await;
+    let _silent = TcpStream::connect(running.address).await.unwrap();
+    sleep(Duration::from_millis(50)).await;
+    let took = running.stop().await;
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[tokio::test]
+async fn who_still_sends_what_is_too_large_reads_the_answer() {
+    let running = start(Duration::from_secs(5)).await;
+    let size = 1024 * 1024;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    let head = format!(
+        "POST /thing HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b' '; size]).await.unwrap();
+    assert!(first_part(&mut stream).await.starts_with("HTTP/1.1 413"));
+    running.stop().await;
 }
