@@ -242,7 +242,6 @@ impl Aggregate for Order {
     fn decide(&self, command: Command) -> Result<Vec<Event>, Error> {
         use Command::{Cancel, Change, Complete, FailPayment, Place, StartPayment};
         use Order::{Cancelled, New, Paid, Placed};
-        use PaymentState::{Failed, InProgress, Pending};
 
         match (self, command) {
             (
@@ -281,13 +280,50 @@ impl Aggregate for Order {
             ) if details.user_id != by => Err(Error::NotYours),
 
             (
+                Placed { payment, .. },
+                Change {
+                    quantity,
+                    shipping_address,
+                    customer_notes,
+                    ..
+                },
+            ) => {
+                payment.not_in_progress()?;
+                Ok(self.changed(Event::Changed {
+                    quantity,
+                    shipping_address,
+                    customer_notes,
+                }))
+            }
+            (Placed { payment, .. }, Cancel { .. }) => {
+                payment.not_in_progress()?;
+                Ok(vec![Event::Cancelled {}])
+            }
+            (
+                Placed { payment, .. },
+                StartPayment {
+                    payment_id,
+                    attempt_id,
+                    ..
+                },
+            ) => payment.start(payment_id, attempt_id),
+            (
+                Placed { payment, .. },
+                Complete {
+                    payment_id,
+                    attempt_id,
+                },
+            ) => payment.complete(payment_id, attempt_id),
+            (Placed { payment, .. }, FailPayment { attempt_id, code }) => {
+                payment.fail(attempt_id, code)
+            }
+
+            (
                 Paid {
                     attempt_id: paid, ..
                 },
                 Complete { attempt_id, .. },
-            ) if *paid == attempt_id => {
-                Ok(vec![]) // said twice, done once
-            }
+            ) if *paid == attempt_id => Ok(vec![]), // said twice
             (
                 Paid { .. },
                 Change { .. }
@@ -296,106 +332,6 @@ impl Aggregate for Order {
                 | Complete { .. }
                 | FailPayment { .. },
             ) => Err(Error::AlreadyPaid),
-
-            (
-                Placed {
-                    payment: InProgress { attempt_id: open },
-                    ..
-                },
-                StartPayment { attempt_id, .. },
-            ) if *open == attempt_id => Ok(vec![]), // said twice, done once
-            (
-                Placed {
-                    payment: InProgress { attempt_id },
-                    ..
-                },
-                Change { .. } | Cancel { .. } | StartPayment { .. },
-            ) => Err(Error::PaymentInProgress {
-                attempt_id: *attempt_id,
-            }),
-            (
-                Placed {
-                    payment: InProgress { attempt_id: open },
-                    ..
-                },
-                Complete {
-                    payment_id,
-                    attempt_id,
-                },
-            ) if *open == attempt_id => Ok(vec![Event::Completed {
-                payment_id,
-                attempt_id,
-            }]),
-            (
-                Placed {
-                    payment: InProgress { attempt_id: open },
-                    ..
-                },
-                FailPayment { attempt_id, code },
-            ) if *open == attempt_id => Ok(vec![Event::PaymentFailed { attempt_id, code }]),
-            (
-                Placed {
-                    payment: Failed { attempt_id: failed },
-                    ..
-                },
-                FailPayment { attempt_id, .. },
-            ) if *failed == attempt_id => Ok(vec![]), // said twice, done once
-            (
-                Placed {
-                    payment: Failed { attempt_id: failed },
-                    ..
-                },
-                StartPayment { attempt_id, .. },
-            ) if *failed == attempt_id => Err(Error::NoSuchAttempt), // an answered asking can't be asked again
-            (Placed { .. }, Complete { .. } | FailPayment { .. }) => Err(Error::NoSuchAttempt),
-
-            (
-                Placed {
-                    payment: Pending | Failed { .. },
-                    ..
-                },
-                StartPayment {
-                    payment_id,
-                    attempt_id,
-                    ..
-                },
-            ) => Ok(vec![Event::PaymentStarted {
-                payment_id,
-                attempt_id,
-            }]),
-            (
-                Placed {
-                    payment: Pending | Failed { .. },
-                    ..
-                },
-                Cancel { .. },
-            ) => Ok(vec![Event::Cancelled {}]),
-            (
-                order @ Placed {
-                    payment: Pending | Failed { .. },
-                    ..
-                },
-                Change {
-                    quantity,
-                    shipping_address,
-                    customer_notes,
-                    ..
-                },
-            ) => {
-                let changed = Event::Changed {
-                    quantity,
-                    shipping_address,
-                    customer_notes,
-                };
-                let mut after = order.clone();
-                after.evolve(&changed);
-                // Nothing is changed by saying what is so.
-                Ok(if after == *order {
-                    vec![]
-                } else {
-                    vec![changed]
-                })
-            }
         }
     }
 
@@ -460,6 +396,69 @@ impl Aggregate for Order {
                 | Event::PaymentFailed { .. }
                 | Event::Completed { .. },
             ) => {} // no history goes so
+        }
+    }
+}
+
+impl Order {
+    /// Nothing is changed by saying what is so.
+    fn changed(&self, event: Event) -> Vec<Event> {
+        let mut after = self.clone();
+        after.evolve(&event);
+        if after == *self { vec![] } else { vec![event] }
+    }
+}
+
+impl PaymentState {
+    fn not_in_progress(self) -> Result<(), Error> {
+        match self {
+            PaymentState::InProgress { attempt_id } => Err(Error::PaymentInProgress { attempt_id }),
+            PaymentState::Pending | PaymentState::Failed { .. } => Ok(()),
+        }
+    }
+
+    fn start(self, payment_id: PaymentId, attempt_id: AttemptId) -> Result<Vec<Event>, Error> {
+        match self {
+            PaymentState::InProgress { attempt_id: open } if open == attempt_id => Ok(vec![]), // said twice
+            PaymentState::InProgress { attempt_id } => Err(Error::PaymentInProgress { attempt_id }),
+            // What was answered can't be asked again.
+            PaymentState::Failed {
+                attempt_id: answered,
+            } if answered == attempt_id => Err(Error::NoSuchAttempt),
+            PaymentState::Pending | PaymentState::Failed { .. } => {
+                Ok(vec![Event::PaymentStarted {
+                    payment_id,
+                    attempt_id,
+                }])
+            }
+        }
+    }
+
+    fn complete(self, payment_id: PaymentId, attempt_id: AttemptId) -> Result<Vec<Event>, Error> {
+        match self {
+            PaymentState::InProgress { attempt_id: open } if open == attempt_id => {
+                Ok(vec![Event::Completed {
+                    payment_id,
+                    attempt_id,
+                }])
+            }
+            PaymentState::Pending
+            | PaymentState::InProgress { .. }
+            | PaymentState::Failed { .. } => Err(Error::NoSuchAttempt),
+        }
+    }
+
+    fn fail(self, attempt_id: AttemptId, code: DeclineCode) -> Result<Vec<Event>, Error> {
+        match self {
+            PaymentState::InProgress { attempt_id: open } if open == attempt_id => {
+                Ok(vec![Event::PaymentFailed { attempt_id, code }])
+            }
+            PaymentState::Failed {
+                attempt_id: answered,
+            } if answered == attempt_id => Ok(vec![]), // said twice
+            PaymentState::Pending
+            | PaymentState::InProgress { .. }
+            | PaymentState::Failed { .. } => Err(Error::NoSuchAttempt),
         }
     }
 }

@@ -226,7 +226,13 @@ impl Aggregate for Stock {
             }
             (Stock::Open(_) | Stock::Retired(_), Command::Open { .. }) => Err(Error::AlreadyOpen),
 
-            (Stock::New, Command::SetLevel { .. } | Command::Adjust { .. }) => Err(Error::NotFound),
+            (
+                Stock::New,
+                Command::SetLevel { .. }
+                | Command::Adjust { .. }
+                | Command::Release { .. }
+                | Command::Commit { .. },
+            ) => Err(Error::NotFound),
             (Stock::Retired(_), Command::SetLevel { .. } | Command::Adjust { .. }) => {
                 Err(Error::Retired)
             }
@@ -253,7 +259,6 @@ impl Aggregate for Stock {
             }
 
             // What was promised before the product left the catalogue is still handed out or given back.
-            (Stock::New, Command::Release { .. } | Command::Commit { .. }) => Err(Error::NotFound),
             (
                 Stock::Open(levels) | Stock::Retired(levels),
                 Command::Release { order_id, quantity },
@@ -285,7 +290,7 @@ impl Aggregate for Stock {
                 });
             }
             (Stock::Open(levels) | Stock::Retired(levels), Event::LevelSet { level }) => {
-                levels.level = level.get()
+                levels.level = level.get();
             }
             (Stock::Open(levels) | Stock::Retired(levels), Event::Adjusted { by, .. }) => {
                 levels.level = levels
@@ -304,7 +309,7 @@ impl Aggregate for Stock {
                 levels.sold += u64::from(quantity.get());
             }
             (Stock::Open(levels) | Stock::Retired(levels), Event::Retired {}) => {
-                *self = Stock::Retired(*levels)
+                *self = Stock::Retired(*levels);
             }
             (
                 Stock::New,

@@ -18,7 +18,7 @@ pub enum Brand {
     Diners,
     /// JCB.
     Jcb,
-    /// UnionPay.
+    /// China Union Pay.
     Unionpay,
     /// One that we don't know by its number.
     Other,
