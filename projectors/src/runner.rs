@@ -66,26 +66,24 @@ impl Follower {
     async fn run(self) {
         let name = self.projection.name();
         let mut pause = PAUSES.0;
-        let mut told = None;
         loop {
-            let before = self.watched().position();
             let end = AssertUnwindSafe(self.follow()).catch_unwind().await;
             let Err(error) = end.unwrap_or_else(|_| Err(anyhow!("its fold panicked"))) else {
                 return;
             };
             let trouble = format!("{error:#}");
+            // None when a page has been applied since the last trouble.
+            let before = self.watched().trouble();
             self.watched().troubled(trouble.clone());
-            if self.watched().position() > before {
+            if before.is_none() {
                 pause = PAUSES.0;
-                told = None;
             }
-            if told.as_ref() != Some(&trouble) {
+            if before.as_ref() != Some(&trouble) {
                 tracing::error!(
                     projection = name,
                     error = trouble,
                     "projection {name} is stuck; trying again"
                 );
-                told = Some(trouble);
             }
             tokio::select! {
                 () = self.shutdown.cancelled() => return,

@@ -224,6 +224,32 @@ async fn a_shutdown_finishes_the_mail_in_flight_and_begins_no_other() {
 }
 
 #[tokio::test]
+async fn a_mail_that_was_sent_while_the_database_was_away_is_not_sent_again() {
+    let (server, mut post) = (Server::start().await, Post::new().await);
+    server.will_be(&[Mood::Slow(Duration::from_millis(400))]);
+    post.queue(1..2).await;
+    post.start(Some(&server.url()));
+    let leased = "select count(*) from delivery where leased_until is not null";
+    while number(&post.pool, leased).await < 1 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    for (rename, pause) in [
+        ("delivery rename to away", 1_000),
+        ("away rename to delivery", 0),
+    ] {
+        let query = format!("alter table {rename}");
+        sqlx::query(&query)
+            .execute(&post.pool)
+            .await
+            .expect("another name");
+        sleep(Duration::from_millis(pause)).await;
+    }
+    post.all_sent(1).await;
+    post.stop().await;
+    assert_eq!(server.arrived().len(), 1);
+}
+
+#[tokio::test]
 async fn a_mail_of_a_mailer_that_died_is_sent_when_its_lease_has_run_out() {
     let (server, mut post) = (Server::start().await, Post::new().await);
     post.queue(1..3).await;
