@@ -18,7 +18,7 @@ fn read(common: &Common, list: &str, cursor: &str) -> Option<(i64, String)> {
             assert_eq!(
                 (problem.status().as_u16(), problem.slug()),
                 (400, "bad-cursor")
-            )
+            );
         })
         .ok()
 }
