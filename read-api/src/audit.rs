@@ -77,6 +77,7 @@ pub struct Filter {
     after: Option<u64>,
     /// How many at most
     #[serde(default)]
+    #[param(inline)]
     limit: PageLimit,
 }
 
@@ -89,6 +90,7 @@ pub struct Since {
     after: Option<u64>,
     /// How many at most
     #[serde(default)]
+    #[param(inline)]
     limit: PageLimit,
 }
 
@@ -98,6 +100,7 @@ pub struct Since {
 #[utoipa::path(
     get,
     path = "/audit",
+    operation_id = "audit",
     tag = "operator",
     params(Filter, Freshness),
     responses(

@@ -16,6 +16,7 @@ use crate::{
 #[utoipa::path(
     get,
     path = "/order/{id}/history",
+    operation_id = "order_history",
     tag = "order",
     params(("id" = Uuid, Path, description = "The order"), Since, Freshness),
     responses(
@@ -52,6 +53,7 @@ pub(crate) async fn order(
 #[utoipa::path(
     get,
     path = "/payment/{id}/history",
+    operation_id = "payment_history",
     tag = "payment",
     params(("id" = Uuid, Path, description = "The payment"), Since, Freshness),
     responses(
@@ -88,6 +90,7 @@ pub(crate) async fn payment(
 #[utoipa::path(
     get,
     path = "/product/{id}/history",
+    operation_id = "product_history",
     tag = "product",
     params(("id" = Uuid, Path, description = "The product"), Since, Freshness),
     responses(
@@ -124,6 +127,7 @@ pub(crate) async fn product(
 #[utoipa::path(
     get,
     path = "/inventory/{id}/history",
+    operation_id = "stock_history",
     tag = "inventory",
     params(("id" = Uuid, Path, description = "The stock record"), Since, Freshness),
     responses(
@@ -160,6 +164,7 @@ pub(crate) async fn inventory(
 #[utoipa::path(
     get,
     path = "/user/me/history",
+    operation_id = "my_history",
     tag = "user",
     params(Since, Freshness),
     responses(

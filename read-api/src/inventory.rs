@@ -51,6 +51,7 @@ pub struct StockRecord {
 #[utoipa::path(
     get,
     path = "/inventory",
+    operation_id = "list_inventory",
     tag = "inventory",
     params(Paging, Freshness),
     responses(
@@ -88,6 +89,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     get,
     path = "/inventory/{id}",
+    operation_id = "stock_record",
     tag = "inventory",
     params(("id" = Uuid, Path, description = "The stock record"), Freshness, IfNoneMatch),
     responses(

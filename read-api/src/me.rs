@@ -36,6 +36,7 @@ pub struct Me {
 #[utoipa::path(
     get,
     path = "/user/me",
+    operation_id = "me",
     tag = "user",
     params(Freshness, IfNoneMatch),
     responses(

@@ -44,6 +44,7 @@ pub struct Notification {
 #[utoipa::path(
     get,
     path = "/notifications",
+    operation_id = "list_notifications",
     tag = "notification",
     params(Paging, Freshness),
     responses(

@@ -34,6 +34,7 @@ pub struct ProjectionStatus {
 #[utoipa::path(
     get,
     path = "/projections",
+    operation_id = "list_projections",
     tag = "operator",
     responses(
         (status = 200, description = "Every projection", body = [ProjectionStatus]),

@@ -60,6 +60,7 @@ pub struct Order {
 #[utoipa::path(
     get,
     path = "/orders",
+    operation_id = "list_orders",
     tag = "order",
     params(Paging, Freshness),
     responses(
@@ -101,6 +102,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     get,
     path = "/order/{id}",
+    operation_id = "order",
     tag = "order",
     params(("id" = Uuid, Path, description = "The order"), Freshness, IfNoneMatch),
     responses(

@@ -17,6 +17,7 @@ use crate::reader::Reader;
 pub struct Paging {
     /// How many at most
     #[serde(default)]
+    #[param(inline)]
     pub(crate) limit: PageLimit,
     /// Where the page begins, from the `Link` header of the one before
     pub(crate) cursor: Option<String>,

@@ -67,6 +67,7 @@ pub struct Card {
 #[utoipa::path(
     get,
     path = "/payments",
+    operation_id = "list_payments",
     tag = "payment",
     params(Paging, Freshness),
     responses(
@@ -108,6 +109,7 @@ pub(crate) async fn list(
 #[utoipa::path(
     get,
     path = "/payment/{id}",
+    operation_id = "payment",
     tag = "payment",
     params(("id" = Uuid, Path, description = "The payment"), Freshness, IfNoneMatch),
     responses(

@@ -58,6 +58,7 @@ pub struct Filter {
     available: Option<bool>,
     /// How many at most
     #[serde(default)]
+    #[param(inline)]
     limit: PageLimit,
     /// Where the page begins, from the `Link` header of the one before
     cursor: Option<String>,
@@ -69,6 +70,7 @@ pub struct Filter {
 #[utoipa::path(
     get,
     path = "/products",
+    operation_id = "list_products",
     tag = "product",
     params(Filter, Freshness),
     responses(
@@ -149,6 +151,7 @@ fn pattern(text: &str) -> String {
 #[utoipa::path(
     get,
     path = "/product/{id}",
+    operation_id = "product",
     tag = "product",
     params(("id" = Uuid, Path, description = "The product"), Freshness, IfNoneMatch),
     responses(

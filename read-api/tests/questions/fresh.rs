@@ -24,7 +24,7 @@ struct Things {
 
 /// One of each, written but not shown yet, and every question that is answered from a read model.
 async fn written() -> Things {
-    let world = World::new().await;
+    let world = World::apart().await;
     let [alice, product, stock, order, payment] = std::array::from_fn(|_| Uuid::now_v7());
     let head = world
         .logged([

@@ -1,6 +1,7 @@
 //! Every question, status by status, over the port's own router.
 
 mod audit;
+mod databases;
 mod fresh;
 mod history;
 mod inventory;

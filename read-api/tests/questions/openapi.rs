@@ -2,8 +2,12 @@
 
 use serde_json::Value;
 use service::Service;
+use uuid::Uuid;
 
-use crate::world::World;
+use crate::{
+    told::{order_placed, payment_attempted, product_created, registered, stock_opened},
+    world::World,
+};
 
 const STATUSES: [(Service, &str, &[u16]); 19] = [
     (Service::Product, "/products", &[200, 400, 422, 503]),
@@ -129,6 +133,104 @@ async fn the_pages_name_the_parameters() {
                 .find(|parameter| parameter["name"] == **name);
             let found = found.unwrap_or_else(|| panic!("{path} does not tell of {name}"));
             assert_eq!(found["required"], Value::Bool(*name == "id"), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_pages_refer_to_is_on_them() {
+    let world = World::new().await;
+    for service in Service::ALL {
+        let page = world.get(service, "/openapi.json").plain().await.ok();
+        for reference in references(&page) {
+            let pointer = reference
+                .strip_prefix('#')
+                .expect("a reference into the page itself");
+            assert!(
+                page.pointer(pointer).is_some(),
+                "{} lacks {reference}",
+                service.name()
+            );
+        }
+    }
+}
+
+fn references(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Object(fields) => {
+            let own = fields.get("$ref").and_then(Value::as_str);
+            own.into_iter()
+                .chain(fields.values().flat_map(references))
+                .collect()
+        }
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn what_is_answered_has_the_form_that_the_page_tells() {
+    let world = World::new().await;
+    let [alice, product, stock, order, payment] = std::array::from_fn(|_| Uuid::now_v7());
+    world
+        .happened([
+            registered(alice, "alice"),
+            product_created(product, "Laptop", "", 100),
+            stock_opened(stock, product, 1),
+            order_placed(order, alice, 1, 100),
+            payment_attempted(payment, 1, alice, Uuid::nil(), 100),
+        ])
+        .await;
+    for (service, path, list) in [
+        (Service::Product, "/products", "/products".to_owned()),
+        (Service::Inventory, "/inventory", "/inventory".to_owned()),
+        (Service::Order, "/orders", "/orders".to_owned()),
+        (Service::Payment, "/payments", "/payments".to_owned()),
+        (
+            Service::Notification,
+            "/notifications",
+            "/notifications".to_owned(),
+        ),
+        (Service::Operator, "/audit", "/audit".to_owned()),
+        (Service::Operator, "/projections", "/projections".to_owned()),
+        (
+            Service::User,
+            "/user/me/history",
+            "/user/me/history".to_owned(),
+        ),
+        (
+            Service::Order,
+            "/order/{id}/history",
+            format!("/order/{order}/history"),
+        ),
+    ] {
+        let page = world.get(service, "/openapi.json").plain().await.ok();
+        let content = &page["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]
+            ["schema"];
+        let reference = content["items"]["$ref"]
+            .as_str()
+            .expect("an array of a named form");
+        let form = page.pointer(&reference[1..]).expect("the form");
+        let properties = form["properties"].as_object().expect("properties");
+        let required = form["required"].as_array().expect("required fields");
+        let answers = world
+            .get(service, &list)
+            .token(&world.token(alice, "admin"))
+            .await
+            .array();
+        assert!(!answers.is_empty(), "{path}");
+        for answer in answers {
+            let fields = answer.as_object().expect("an object");
+            for field in fields.keys() {
+                assert!(
+                    properties.contains_key(field),
+                    "{path} does not tell of {field}"
+                );
+            }
+            for field in required {
+                let field = field.as_str().expect("a name");
+                assert!(fields.contains_key(field), "{path} promises {field}");
+            }
         }
     }
 }

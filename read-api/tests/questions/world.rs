@@ -9,22 +9,25 @@ use axum::{
     http::{HeaderMap, HeaderName, Request, StatusCode, header},
 };
 use chrono::Utc;
-use embedded_postgres::testing::{self, TestDatabase};
+use embedded_postgres::testing::TestDatabase;
 use event_store::Log;
 use http_body_util::BodyExt;
-use projectors::{Progress, ReadDatabases, projections};
+use projectors::{Progress, projections};
 use read_api::Reader;
 use serde_json::Value;
 use service::{Common, Identity, Profile, Service};
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::told::Told;
+use crate::{
+    databases::{self, Databases},
+    told::Told,
+};
 
 pub struct World {
     pub reader: Reader,
     ports: HashMap<&'static str, Router>,
-    _databases: Vec<TestDatabase>,
+    _kept: Vec<TestDatabase>,
 }
 
 /// An answer, read to its end.
@@ -43,50 +46,31 @@ pub struct Ask<'w> {
 
 impl World {
     pub async fn new() -> Self {
-        let (store, product, inventory, order, user, payment, notification) = tokio::join!(
-            testing::database(&event_store::MIGRATOR),
-            testing::database(&projectors::PRODUCT),
-            testing::database(&projectors::INVENTORY),
-            testing::database(&projectors::ORDER),
-            testing::database(&projectors::USER),
-            testing::database(&projectors::PAYMENT),
-            testing::database(&projectors::NOTIFICATION),
-        );
-        let databases = ReadDatabases {
-            product: product.pool(),
-            inventory: inventory.pool(),
-            order: order.pool(),
-            user: user.pool(),
-            payment: payment.pool(),
-            notification: notification.pool(),
-        };
+        Self::on(databases::together().await)
+    }
+
+    /// With each read model in a database of its own.
+    pub async fn apart() -> Self {
+        Self::on(databases::apart().await)
+    }
+
+    fn on(databases: Databases) -> Self {
         let reader = Reader {
-            progress: Progress::elsewhere(&databases),
-            databases,
+            progress: Progress::elsewhere(&databases.read),
+            databases: databases.read,
             common: Common::new(Profile::Dev, b"a key that only these tests know", 15),
-            log: Log::open(store.pool()),
+            log: Log::open(databases.log),
         };
-        let ports = read_api::routers(&reader)
-            .into_iter()
-            .map(|(service, routes)| {
-                (
-                    service.name(),
-                    service::port(service, routes, &reader.common),
-                )
-            })
-            .collect();
+        let port = |(service, routes): (Service, _)| {
+            (
+                service.name(),
+                service::port(service, routes, &reader.common),
+            )
+        };
         Self {
+            ports: read_api::routers(&reader).into_iter().map(port).collect(),
             reader,
-            ports,
-            _databases: vec![
-                store,
-                product,
-                inventory,
-                order,
-                user,
-                payment,
-                notification,
-            ],
+            _kept: databases.kept,
         }
     }
 
