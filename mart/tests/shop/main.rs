@@ -1,0 +1,20 @@
+//! Does the whole shop do what it promises to the outside? Real ports, real databases, real HTTP.
+
+mod audit;
+mod cli;
+mod crash;
+mod customer;
+mod every_port;
+mod house;
+mod layers;
+mod notifications;
+mod orders;
+mod own_writes;
+mod payments;
+mod prices;
+mod products;
+mod program;
+mod races;
+mod stock;
+mod users;
+mod walkthrough;
