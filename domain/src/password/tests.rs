@@ -15,7 +15,7 @@ fn a_password_is_8_to_128_characters_of_any_kind() {
         let kept: PlainPassword = password.parse().unwrap();
         assert_eq!(kept.expose(), password);
     }
-    for password in ["".to_owned(), "1234567".to_owned(), "é".repeat(129)] {
+    for password in [String::new(), "1234567".to_owned(), "é".repeat(129)] {
         assert_eq!(
             password.parse::<PlainPassword>(),
             Err(PasswordError::Length)

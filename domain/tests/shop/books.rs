@@ -10,7 +10,7 @@ use domain::money::{Money, Price};
 use domain::quantity::Difference;
 use domain::{Aggregate, Order, Payment, Product, Stock, order, payment, product, stock};
 
-use crate::reference::Wish;
+use crate::wish::Wish;
 use crate::{Shelf, attempt_id, order_id, product_id, user_id};
 
 type Refusal = Box<dyn Error>;
@@ -153,19 +153,7 @@ impl Books {
                 user,
                 quantity,
             } => self.change(order, user, quantity),
-            Wish::Cancel { order, user } => {
-                let before = self.orders.get(&order).cloned().unwrap_or_default();
-                self.order(order, order::Command::Cancel { by: user_id(user) })?;
-                let details = before.details().ok_or(order::Error::NotFound)?;
-                let (product, quantity) = (self.slot(details), details.quantity);
-                self.stock(
-                    product,
-                    stock::Command::Release {
-                        order_id: order_id(order),
-                        quantity,
-                    },
-                )
-            }
+            Wish::Cancel { order, user } => self.cancel(order, user),
             Wish::Pay {
                 order,
                 user,
@@ -237,6 +225,20 @@ impl Books {
         }
     }
 
+    fn cancel(&mut self, order: u8, user: u8) -> Result<(), Refusal> {
+        let before = self.orders.get(&order).cloned().unwrap_or_default();
+        self.order(order, order::Command::Cancel { by: user_id(user) })?;
+        let details = before.details().ok_or(order::Error::NotFound)?;
+        let (product, quantity) = (self.slot(details), details.quantity);
+        self.stock(
+            product,
+            stock::Command::Release {
+                order_id: order_id(order),
+                quantity,
+            },
+        )
+    }
+
     fn pay(&mut self, order: u8, user: u8, attempt: u8) -> Result<(), Refusal> {
         let (order_id, attempt_id) = (order_id(order), attempt_id(order, attempt));
         let (by, payment_id) = (user_id(user), PaymentId::of(order_id));
@@ -306,9 +308,7 @@ impl Books {
             .get(&slot)
             .unwrap_or(&Product::New)
             .decide(command)?;
-        events
-            .into_iter()
-            .for_each(|event| self.note(Entry::Product(slot, event)));
+        self.note_all(events.into_iter().map(|event| Entry::Product(slot, event)));
         Ok(())
     }
 
@@ -318,9 +318,7 @@ impl Books {
             .get(&slot)
             .unwrap_or(&Stock::New)
             .decide(command)?;
-        events
-            .into_iter()
-            .for_each(|event| self.note(Entry::Stock(slot, event)));
+        self.note_all(events.into_iter().map(|event| Entry::Stock(slot, event)));
         Ok(())
     }
 
@@ -330,9 +328,7 @@ impl Books {
             .get(&slot)
             .unwrap_or(&Order::New)
             .decide(command)?;
-        events
-            .into_iter()
-            .for_each(|event| self.note(Entry::Order(slot, event)));
+        self.note_all(events.into_iter().map(|event| Entry::Order(slot, event)));
         Ok(())
     }
 
@@ -342,10 +338,14 @@ impl Books {
             .get(&slot)
             .unwrap_or(&Payment::New)
             .decide(command)?;
-        events
-            .into_iter()
-            .for_each(|event| self.note(Entry::Payment(slot, event)));
+        self.note_all(events.into_iter().map(|event| Entry::Payment(slot, event)));
         Ok(())
+    }
+
+    fn note_all(&mut self, entries: impl Iterator<Item = Entry>) {
+        for entry in entries {
+            self.note(entry);
+        }
     }
 
     fn note(&mut self, entry: Entry) {

@@ -3,6 +3,7 @@
 
 mod books;
 mod reference;
+mod wish;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 use books::Books;
 use reference::{Picture, Reference, Shop};
+use wish::Wish;
 
 prop_state_machine! {
     #![proptest_config(Config { cases: 400, failure_persistence: None, ..Config::default() })]
@@ -32,7 +34,7 @@ impl StateMachineTest for Model {
         Books::default()
     }
 
-    fn apply(mut books: Books, shop: &Shop, wish: reference::Wish) -> Books {
+    fn apply(mut books: Books, shop: &Shop, wish: Wish) -> Books {
         let before = books.clone();
         let granted = books.hear(&wish);
         assert_eq!(granted, shop.granted, "{wish:?}");
