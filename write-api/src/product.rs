@@ -73,6 +73,7 @@ struct ProductBody {
     responses(
         (status = 201, description = "created", body = ProductBody,
             headers(("Location" = String), ("ETag" = String), ("Consistency-Token" = String))),
+        (status = 403, description = "in `prod`: not an admin"),
         (status = 422, description = "a value is not what it must be"),
     )
 )]
@@ -108,6 +109,7 @@ async fn create(
     responses(
         (status = 200, description = "changed, or as said before", body = ProductBody,
             headers(("ETag" = String), ("Consistency-Token" = String))),
+        (status = 403, description = "in `prod`: not an admin"),
         (status = 404, description = "`product-not-found`"),
         (status = 412, description = "`If-Match` is stale"),
         (status = 422, description = "a value is not what it must be"),
@@ -145,6 +147,7 @@ async fn change(
     params(("id" = uuid::Uuid, Path, description = "the product's `product_id`"), IfMatch),
     responses(
         (status = 204, description = "deleted", headers(("ETag" = String), ("Consistency-Token" = String))),
+        (status = 403, description = "in `prod`: not an admin"),
         (status = 404, description = "`product-not-found`"),
         (status = 412, description = "`If-Match` is stale"),
         (status = 422, description = "the id is no UUID"),

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::{account, card, claim, order, payment, product, session, stock};
 use event_store::{ExecuteError, Halt};
@@ -33,12 +33,12 @@ impl Refusal {
 
     /// The same words for an unknown user and a wrong password.
     pub(crate) fn bad_credentials() -> Self {
-        Self::known(StatusCode::UNAUTHORIZED, "bad-credentials")
+        Self::unauthorized("bad-credentials")
     }
 
     /// A refresh token that is none, is used up, or is too old.
     pub(crate) fn bad_refresh_token() -> Self {
-        Self::known(StatusCode::UNAUTHORIZED, "bad-refresh-token")
+        Self::unauthorized("bad-refresh-token")
     }
 
     /// Something that no request can bring about: a fault of ours, which the log tells and the caller does not see.
@@ -51,6 +51,12 @@ impl Refusal {
     pub(crate) fn known(status: StatusCode, slug: &'static str) -> Self {
         let title = problems::find(slug).map_or(slug, |known| known.title);
         Self(Problem::new(status, slug, title))
+    }
+
+    fn unauthorized(slug: &'static str) -> Self {
+        let how = HeaderValue::from_static("Bearer realm=\"online-mart\"");
+        let Self(problem) = Self::known(StatusCode::UNAUTHORIZED, slug);
+        Self(problem.header(header::WWW_AUTHENTICATE, how))
     }
 
     /// What is the matter this time.
@@ -100,8 +106,9 @@ impl From<stock::Error> for Refusal {
             stock::Error::BelowReserved { reserved } => Self::conflict("stock-below-reserved")
                 .detail(error)
                 .with("reserved", reserved),
-            stock::Error::TooLow => Self::conflict("stock-out-of-range").detail(error),
-            stock::Error::TooHigh => Self::conflict("stock-out-of-range").detail(error),
+            stock::Error::TooLow | stock::Error::TooHigh => {
+                Self::conflict("stock-out-of-range").detail(error)
+            }
             stock::Error::Insufficient { available } => Self::conflict("insufficient-stock")
                 .detail(error)
                 .with("available", available),
@@ -114,12 +121,11 @@ impl From<stock::Error> for Refusal {
 impl From<order::Error> for Refusal {
     fn from(error: order::Error) -> Self {
         match error {
-            order::Error::NotFound => Self::not_found("order-not-found"),
-            order::Error::NotYours => Self::not_found("order-not-found"), // nobody learns which ids exist
+            // A foreign order answers as an unknown one: nobody learns which ids exist.
+            order::Error::NotFound | order::Error::NotYours => Self::not_found("order-not-found"),
             order::Error::AlreadyPaid => Self::conflict("order-already-paid"),
             order::Error::PaymentInProgress { .. } => Self::conflict("payment-in-progress"),
-            order::Error::AlreadyPlaced => Self::broken(error),
-            order::Error::NoSuchAttempt => Self::broken(error),
+            order::Error::AlreadyPlaced | order::Error::NoSuchAttempt => Self::broken(error),
         }
     }
 }
@@ -145,8 +151,9 @@ impl From<account::Error> for Refusal {
     fn from(error: account::Error) -> Self {
         match error {
             account::Error::NotFound => Self::not_found("user-not-found"),
-            account::Error::AlreadyRegistered => Self::broken(error),
-            account::Error::CustomerForGood => Self::broken(error),
+            account::Error::AlreadyRegistered | account::Error::CustomerForGood => {
+                Self::broken(error)
+            }
         }
     }
 }
@@ -167,9 +174,9 @@ impl From<claim::Error> for Refusal {
 impl From<session::Error> for Refusal {
     fn from(error: session::Error) -> Self {
         match error {
-            session::Error::NotFound => Self::bad_refresh_token(),
-            session::Error::WrongSecret => Self::bad_refresh_token(),
-            session::Error::Expired => Self::bad_refresh_token(),
+            session::Error::NotFound | session::Error::WrongSecret | session::Error::Expired => {
+                Self::bad_refresh_token()
+            }
             session::Error::AlreadyStarted => Self::broken(error),
         }
     }

@@ -75,6 +75,7 @@ struct StockBody {
     responses(
         (status = 201, description = "opened", body = StockBody,
             headers(("Location" = String), ("ETag" = String), ("Consistency-Token" = String))),
+        (status = 403, description = "in `prod`: not an admin"),
         (status = 404, description = "`product-not-found`"),
         (status = 409, description = "`stock-exists`"),
         (status = 422, description = "a value is not what it must be"),
@@ -122,6 +123,7 @@ async fn open(
     responses(
         (status = 200, description = "set, or as said before", body = StockBody,
             headers(("ETag" = String), ("Consistency-Token" = String))),
+        (status = 403, description = "in `prod`: not an admin"),
         (status = 404, description = "`stock-not-found`"),
         (status = 409, description = "`stock-below-reserved`, `stock-retired`"),
         (status = 412, description = "`If-Match` is stale"),
@@ -164,6 +166,7 @@ async fn set_level(
     responses(
         (status = 200, description = "adjusted", body = StockBody,
             headers(("ETag" = String), ("Consistency-Token" = String))),
+        (status = 403, description = "in `prod`: not an admin"),
         (status = 404, description = "`stock-not-found`"),
         (status = 409, description = "`stock-out-of-range`, `stock-below-reserved`, `stock-retired`"),
         (status = 422, description = "a value is not what it must be"),

@@ -136,7 +136,7 @@ impl OpenAttempts {
                     self.attempts.insert(payment_id, attempt);
                 }
                 Err(error) => {
-                    tracing::error!(%payment_id, %error, "a payment attempt's id is none")
+                    tracing::error!(%payment_id, %error, "a payment attempt's id is none");
                 }
             },
             Some(Event::Succeeded(_) | Event::Declined(_)) => {

@@ -1,0 +1,335 @@
+//! A shop on a database of its own, asked without a port.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use embedded_postgres::testing::{TestDatabase, database};
+use event_store::{EventStore, MIGRATOR};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+use service::{Common, Identity, Profile, Service, port};
+use tower::ServiceExt as _;
+use uuid::Uuid;
+use write_api::{Gateway, Shop, SimulatedGateway, routers};
+
+const SECRET: &[u8] = b"a key for tests only, 32 bytes!!";
+
+/// The shop's command side.
+pub(crate) struct Bench {
+    pub(crate) shop: Shop,
+    pub(crate) database: Arc<TestDatabase>,
+    ports: HashMap<Service, Router>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+/// A request that is being put together.
+pub(crate) struct Ask<'a> {
+    bench: &'a Bench,
+    service: Service,
+    request: axum::http::request::Builder,
+    peer: SocketAddr,
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        Self::with(Profile::Dev, Arc::new(SimulatedGateway::new(1.0, 0))).await
+    }
+
+    pub(crate) async fn with(profile: Profile, gateway: Arc<dyn Gateway>) -> Self {
+        Self::on(Arc::new(database(&MIGRATOR).await), profile, gateway).await
+    }
+
+    /// Another process on the same log.
+    pub(crate) async fn on(
+        database: Arc<TestDatabase>,
+        profile: Profile,
+        gateway: Arc<dyn Gateway>,
+    ) -> Self {
+        let store = EventStore::open(database.pool())
+            .await
+            .expect("a migrated database opens");
+        let common = Common::new(profile, SECRET, 15);
+        let mut shop = Shop::new(store, common, gateway).expect("a hash can be made");
+        shop.gateway_deadline = Duration::from_millis(300);
+        Self::of(shop, database)
+    }
+
+    pub(crate) fn of(shop: Shop, database: Arc<TestDatabase>) -> Self {
+        let ports = routers(&shop)
+            .into_iter()
+            .map(|(service, routes)| (service, port(service, routes, &shop.common)))
+            .collect();
+        Self {
+            shop,
+            database,
+            ports,
+        }
+    }
+
+    pub(crate) fn ask(&self, service: Service, method: &Method, path: &str) -> Ask<'_> {
+        Ask {
+            bench: self,
+            service,
+            request: Request::builder().method(method).uri(path),
+            peer: ([127, 0, 0, 1], 1).into(),
+        }
+    }
+
+    pub(crate) fn post(&self, service: Service, path: &str) -> Ask<'_> {
+        self.ask(service, &Method::POST, path)
+    }
+
+    pub(crate) fn put(&self, service: Service, path: &str) -> Ask<'_> {
+        self.ask(service, &Method::PUT, path)
+    }
+
+    pub(crate) fn delete(&self, service: Service, path: &str) -> Ask<'_> {
+        self.ask(service, &Method::DELETE, path)
+    }
+
+    /// A token of someone who is nobody's account: orders ask no more than the token.
+    pub(crate) fn someone(&self) -> String {
+        self.token(Uuid::now_v7(), "customer")
+    }
+
+    pub(crate) fn token(&self, user_id: Uuid, role: &str) -> String {
+        let identity = Identity {
+            user_id,
+            username: "somebody".to_owned(),
+            role: role.to_owned(),
+        };
+        self.shop
+            .common
+            .tokens()
+            .issue(&identity, Uuid::now_v7(), self.shop.clock.now())
+            .token
+    }
+
+    /// A product with so many units on the shelf; its `product_id`.
+    pub(crate) async fn product(&self, price: &str, units: u32) -> String {
+        let body = format!(r#"{{"name":"Laptop","description":"","price":{price}}}"#);
+        let product = self
+            .post(Service::Product, "/product")
+            .json(&body)
+            .await
+            .expecting(201);
+        let id = product.word("product_id");
+        let path = format!("/inventory/{id}");
+        self.post(Service::Inventory, &path)
+            .json(&format!(r#"{{"stock_level":{units}}}"#))
+            .await
+            .expecting(201);
+        id
+    }
+
+    /// An order of so many units; its `order_id`.
+    pub(crate) async fn order(&self, token: &str, product: &str, units: u32) -> String {
+        let body = format!(r#"{{"quantity":{units},"shipping_address":"123 Main St"}}"#);
+        let path = format!("/order/{product}");
+        self.post(Service::Order, &path)
+            .bearer(token)
+            .json(&body)
+            .await
+            .expecting(201)
+            .word("order_id")
+    }
+
+    pub(crate) async fn pay(&self, token: &str, order: &str, card: &str) -> Reply {
+        let cvv = if card.starts_with("37") {
+            "1234"
+        } else {
+            "123"
+        };
+        let body = format!(
+            r#"{{"order_id":"{order}","card_number":"{card}","card_expiry":"12/25","card_cvv":"{cvv}"}}"#
+        );
+        self.put(Service::Payment, "/payment")
+            .bearer(token)
+            .json(&body)
+            .await
+    }
+
+    pub(crate) async fn register(&self, name: &str, password: &str) -> Reply {
+        let body = serde_json::json!({"username": name, "email": format!("{name}@example.com"), "password": password});
+        self.post(Service::User, "/user/register")
+            .json(&body.to_string())
+            .await
+    }
+
+    pub(crate) async fn login(&self, name: &str, password: &str) -> Reply {
+        self.post(Service::Order, "/user/login")
+            .form(&format!("username={name}&password={password}"))
+            .await
+    }
+
+    /// What the log says, as `order placed`.
+    pub(crate) async fn events(&self) -> Vec<String> {
+        let stored = self
+            .shop
+            .store
+            .log()
+            .stored(0, 10_000)
+            .await
+            .expect("the log can be read");
+        stored
+            .iter()
+            .map(|event| format!("{} {}", event.aggregate_type, event.event_type))
+            .collect()
+    }
+
+    /// Stock level, reserved and sold units of a product, as the next answer tells them.
+    pub(crate) async fn levels(&self, product: &str) -> (i64, i64, i64) {
+        let id = Self::stock_id(product);
+        let path = format!("/inventory/{id}/adjustment");
+        let more = self
+            .post(Service::Inventory, &path)
+            .json(r#"{"by":1}"#)
+            .await
+            .expecting(200);
+        let number = |field: &str| more.json()[field].as_i64().expect("a number");
+        (
+            number("stock_level") - 1,
+            number("reserved_stock"),
+            number("sold_stock"),
+        )
+    }
+
+    pub(crate) fn stock_id(product: &str) -> String {
+        domain::id::StockId::of(product.parse().expect("a UUID")).to_string()
+    }
+}
+
+impl Ask<'_> {
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    pub(crate) fn from(mut self, address: [u8; 4]) -> Self {
+        self.peer = (address, 1).into();
+        self
+    }
+
+    pub(crate) async fn json(self, body: &str) -> Reply {
+        self.header("content-type", "application/json")
+            .send(Body::from(body.to_owned()))
+            .await
+    }
+
+    pub(crate) async fn form(self, body: &str) -> Reply {
+        self.header("content-type", "application/x-www-form-urlencoded")
+            .send(Body::from(body.to_owned()))
+            .await
+    }
+
+    pub(crate) async fn empty(self) -> Reply {
+        self.send(Body::empty()).await
+    }
+
+    async fn send(self, body: Body) -> Reply {
+        let request = self
+            .request
+            .extension(ConnectInfo(self.peer))
+            .body(body)
+            .expect("a sane request");
+        let port = self.bench.ports[&self.service].clone();
+        let response = port
+            .oneshot(request)
+            .await
+            .expect("a router always answers");
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("a body of our own").to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).expect("UTF-8");
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            text,
+        }
+    }
+}
+
+impl Reply {
+    #[track_caller]
+    pub(crate) fn expecting(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+
+    /// A refusal of this kind.
+    #[track_caller]
+    pub(crate) fn refusing(self, status: u16, slug: &str) -> Self {
+        let reply = self.expecting(status);
+        assert_eq!(reply.header("content-type"), "application/problem+json");
+        assert_eq!(
+            reply.word("type"),
+            format!("/problems/{slug}"),
+            "{}",
+            reply.text
+        );
+        assert_eq!(reply.json()["status"], status);
+        reply
+    }
+
+    /// A 422 that points at this field.
+    #[track_caller]
+    pub(crate) fn pointing_at(self, pointer: &str) -> Self {
+        let reply = self.refusing(422, "invalid");
+        assert_eq!(
+            reply.json()["errors"][0]["pointer"],
+            pointer,
+            "{}",
+            reply.text
+        );
+        reply
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).expect("JSON")
+    }
+
+    #[track_caller]
+    pub(crate) fn word(&self, field: &str) -> String {
+        self.json()[field].as_str().expect("a string").to_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .expect("the header is there")
+            .to_str()
+            .expect("ASCII")
+    }
+
+    /// The names of the body's fields, in the order of the contract.
+    #[track_caller]
+    pub(crate) fn fields(&self) -> Vec<String> {
+        let mut fields: Vec<_> = self
+            .json()
+            .as_object()
+            .expect("an object")
+            .keys()
+            .cloned()
+            .collect();
+        fields.sort_by_key(|field| self.text.find(&format!("\"{field}\":")));
+        fields
+    }
+}

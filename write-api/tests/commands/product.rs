@@ -1,0 +1,442 @@
+use service::{Profile, Service};
+use std::sync::Arc;
+use uuid::Uuid;
+use write_api::SimulatedGateway;
+
+use crate::bench::Bench;
+
+const LAPTOP: &str = r#"{"name":"Laptop","description":"High-performance laptop","price":999.99}"#;
+
+#[tokio::test]
+async fn a_product_is_created_changed_and_deleted() {
+    let bench = Bench::new().await;
+
+    let created = bench
+        .post(Service::Product, "/product")
+        .json(LAPTOP)
+        .await
+        .expecting(201);
+    let id = created.word("product_id");
+    assert_eq!(created.header("location"), format!("/product/{id}"));
+    assert_eq!(created.header("etag"), "\"1\"");
+    assert!(!created.header("consistency-token").is_empty());
+    assert_eq!(
+        created.fields(),
+        [
+            "id",
+            "product_id",
+            "name",
+            "description",
+            "price",
+            "is_available"
+        ]
+    );
+    assert_eq!(created.json()["id"], 1);
+    assert!(
+        created.text.contains(r#""price":999.99,"#),
+        "{}",
+        created.text
+    );
+    assert_eq!(
+        created.json()["is_available"],
+        false,
+        "nothing lies on the shelf yet"
+    );
+
+    let path = format!("/product/{id}");
+    let better = r#"{"name":"Laptop 2","description":"","price":1000.5,"is_available":false}"#;
+    let changed = bench
+        .put(Service::Product, &path)
+        .json(better)
+        .await
+        .expecting(200);
+    assert_eq!(changed.header("etag"), "\"2\"");
+    assert_eq!(changed.json()["id"], 1, "the creating event's position");
+    assert!(
+        changed.text.contains(r#""price":1000.5,"#),
+        "{}",
+        changed.text
+    );
+    let same = bench
+        .put(Service::Product, &path)
+        .json(better)
+        .await
+        .expecting(200);
+    assert_eq!(same.header("etag"), "\"2\"", "said twice, done once");
+
+    bench
+        .delete(Service::Product, &path)
+        .empty()
+        .await
+        .expecting(204);
+    bench
+        .delete(Service::Product, &path)
+        .empty()
+        .await
+        .refusing(404, "product-not-found");
+    bench
+        .put(Service::Product, &path)
+        .json(better)
+        .await
+        .refusing(404, "product-not-found");
+    assert_eq!(
+        bench.events().await,
+        ["product created", "product changed", "product deleted"]
+    );
+}
+
+#[tokio::test]
+async fn a_product_is_available_while_it_is_offered_and_a_unit_is_free() {
+    let bench = Bench::new().await;
+    let id = bench.product("10", 1).await;
+    let path = format!("/product/{id}");
+    let offered = r#"{"name":"Laptop","description":"","price":10}"#;
+    let withdrawn = r#"{"name":"Laptop","description":"","price":10,"is_available":false}"#;
+
+    let changed = bench
+        .put(Service::Product, &path)
+        .json(withdrawn)
+        .await
+        .expecting(200);
+    assert_eq!(changed.json()["is_available"], false);
+    let changed = bench
+        .put(Service::Product, &path)
+        .json(offered)
+        .await
+        .expecting(200);
+    assert_eq!(changed.json()["is_available"], true);
+    bench.order(&bench.someone(), &id, 1).await;
+    let changed = bench
+        .put(Service::Product, &path)
+        .json(offered)
+        .await
+        .expecting(200);
+    assert_eq!(
+        changed.json()["is_available"],
+        false,
+        "the last unit is reserved"
+    );
+}
+
+#[tokio::test]
+async fn a_change_based_on_an_old_version_is_refused() {
+    let bench = Bench::new().await;
+    let created = bench
+        .post(Service::Product, "/product")
+        .json(LAPTOP)
+        .await
+        .expecting(201);
+    let path = format!("/product/{}", created.word("product_id"));
+    let other = LAPTOP.replace("Laptop", "Notebook");
+
+    bench
+        .put(Service::Product, &path)
+        .header("if-match", "\"2\"")
+        .json(&other)
+        .await
+        .refusing(412, "stale");
+    bench
+        .put(Service::Product, &path)
+        .header("if-match", "nonsense")
+        .json(&other)
+        .await
+        .refusing(400, "malformed");
+    bench
+        .put(Service::Product, &path)
+        .header("if-match", "\"1-out\"")
+        .json(&other)
+        .await
+        .expecting(200);
+    bench
+        .put(Service::Product, &path)
+        .header("if-match", "*")
+        .json(LAPTOP)
+        .await
+        .expecting(200);
+    bench
+        .delete(Service::Product, &path)
+        .header("if-match", "\"1\"")
+        .empty()
+        .await
+        .refusing(412, "stale");
+    bench
+        .delete(Service::Product, &path)
+        .header("if-match", "\"3\"")
+        .empty()
+        .await
+        .expecting(204);
+}
+
+#[tokio::test]
+async fn deleting_a_product_retires_its_stock_in_the_same_append() {
+    let bench = Bench::new().await;
+    let id = bench.product("10", 5).await;
+
+    bench
+        .delete(Service::Product, &format!("/product/{id}"))
+        .empty()
+        .await
+        .expecting(204);
+
+    let events = bench.events().await;
+    assert_eq!(events[2..], ["product deleted", "stock retired"]);
+    let body = r#"{"quantity":1,"shipping_address":"here"}"#;
+    let order = bench
+        .post(Service::Order, &format!("/order/{id}"))
+        .bearer(&bench.someone())
+        .json(body)
+        .await;
+    order.refusing(404, "product-not-found");
+    let path = format!("/inventory/{}", Bench::stock_id(&id));
+    bench
+        .put(Service::Inventory, &path)
+        .json(r#"{"stock_level":9}"#)
+        .await
+        .refusing(409, "stock-retired");
+}
+
+#[tokio::test]
+async fn prices_come_back_digit_for_digit() {
+    let bench = Bench::new().await;
+    for (sent, told) in [
+        ("0.1", "0.1"),
+        ("0.29", "0.29"),
+        ("1.15", "1.15"),
+        ("19.99", "19.99"),
+        ("999.99", "999.99"),
+        ("999999.99", "999999.99"),
+        ("10", "10"),
+        ("10.00", "10"),
+        ("1e2", "100"),
+        ("0.01", "0.01"),
+        ("1000000", "1000000"),
+    ] {
+        let body = format!(r#"{{"name":"x","description":"","price":{sent}}}"#);
+        let created = bench
+            .post(Service::Product, "/product")
+            .json(&body)
+            .await
+            .expecting(201);
+        assert!(
+            created.text.contains(&format!(r#""price":{told},"#)),
+            "{sent}: {}",
+            created.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_price_is_refused() {
+    let bench = Bench::new().await;
+    for price in [
+        "0",
+        "-1",
+        "1.005",
+        "1e9",
+        "1000000.01",
+        "0.001",
+        "\"12\"",
+        "null",
+        "true",
+        "[1]",
+    ] {
+        let body = format!(r#"{{"name":"x","description":"","price":{price}}}"#);
+        bench
+            .post(Service::Product, "/product")
+            .json(&body)
+            .await
+            .pointing_at("/price");
+    }
+    for price in ["NaN", "Infinity", "01", "1.", ".5", "+1", "1e9999"] {
+        let body = format!(r#"{{"name":"x","description":"","price":{price}}}"#);
+        bench
+            .post(Service::Product, "/product")
+            .json(&body)
+            .await
+            .refusing(400, "malformed");
+    }
+    assert!(bench.events().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_no_product_is_refused_with_its_field() {
+    let bench = Bench::new().await;
+    let long = "ä".repeat(200);
+    for (body, pointer) in [
+        (r#"{"description":"","price":1}"#.to_owned(), "/name"),
+        (
+            r#"{"name":"","description":"","price":1}"#.to_owned(),
+            "/name",
+        ),
+        (
+            r#"{"name":"  ","description":"","price":1}"#.to_owned(),
+            "/name",
+        ),
+        (
+            format!(r#"{{"name":"{long}x","description":"","price":1}}"#),
+            "/name",
+        ),
+        (
+            r#"{"name":"a\u0000b","description":"","price":1}"#.to_owned(),
+            "/name",
+        ),
+        (
+            r#"{"name":"x","description":"a\u0000b","price":1}"#.to_owned(),
+            "/description",
+        ),
+        (r#"{"name":"x","price":1}"#.to_owned(), "/description"),
+        (
+            r#"{"name":"x","description":"","price":1,"is_available":"yes"}"#.to_owned(),
+            "/is_available",
+        ),
+        (
+            r#"{"name":"x","description":"","price":1,"colour":"red"}"#.to_owned(),
+            "/colour",
+        ),
+    ] {
+        bench
+            .post(Service::Product, "/product")
+            .json(&body)
+            .await
+            .pointing_at(pointer);
+    }
+    let body = format!(r#"{{"name":"{long}","description":"","price":1}}"#);
+    bench
+        .post(Service::Product, "/product")
+        .json(&body)
+        .await
+        .expecting(201); // characters, not bytes
+
+    bench
+        .post(Service::Product, "/product")
+        .json("{")
+        .await
+        .refusing(400, "malformed");
+    bench
+        .post(Service::Product, "/product")
+        .json("[]")
+        .await
+        .refusing(422, "invalid");
+    bench
+        .post(Service::Product, "/product")
+        .form("name=x")
+        .await
+        .refusing(415, "unsupported-media-type");
+    let huge = format!(r#"{{"name":"{}"}}"#, "x".repeat(70_000));
+    bench
+        .post(Service::Product, "/product")
+        .json(&huge)
+        .await
+        .refusing(413, "too-large");
+    bench
+        .put(Service::Product, "/product/7")
+        .json(LAPTOP)
+        .await
+        .refusing(422, "invalid");
+    bench
+        .delete(Service::Product, "/product/7")
+        .empty()
+        .await
+        .refusing(422, "invalid");
+    let unknown = format!("/product/{}", Uuid::now_v7());
+    bench
+        .put(Service::Product, &unknown)
+        .json(LAPTOP)
+        .await
+        .refusing(404, "product-not-found");
+    bench
+        .delete(Service::Product, &unknown)
+        .empty()
+        .await
+        .refusing(404, "product-not-found");
+}
+
+#[tokio::test]
+async fn who_may_write_the_catalogue_depends_on_the_profile() {
+    let bench = Bench::new().await;
+    bench
+        .post(Service::Product, "/product")
+        .bearer("nonsense")
+        .json(LAPTOP)
+        .await
+        .refusing(401, "unauthorized");
+    let keeper = Uuid::now_v7();
+    bench
+        .post(Service::Product, "/product")
+        .bearer(&bench.token(keeper, "customer"))
+        .json(LAPTOP)
+        .await
+        .expecting(201);
+    let stored = bench
+        .shop
+        .store
+        .log()
+        .stored(0, 1)
+        .await
+        .expect("the log can be read");
+    assert_eq!(stored[0].metadata["actor"], keeper.to_string());
+
+    let bench = Bench::with(Profile::Prod, Arc::new(SimulatedGateway::new(1.0, 0))).await;
+    let admin = bench.token(Uuid::now_v7(), "admin");
+    bench
+        .post(Service::Product, "/product")
+        .json(LAPTOP)
+        .await
+        .refusing(401, "unauthorized");
+    bench
+        .post(Service::Product, "/product")
+        .bearer(&bench.someone())
+        .json(LAPTOP)
+        .await
+        .refusing(403, "forbidden");
+    let created = bench
+        .post(Service::Product, "/product")
+        .bearer(&admin)
+        .json(LAPTOP)
+        .await
+        .expecting(201);
+    let path = format!("/product/{}", created.word("product_id"));
+    bench
+        .put(Service::Product, &path)
+        .json(LAPTOP)
+        .await
+        .refusing(401, "unauthorized");
+    bench
+        .delete(Service::Product, &path)
+        .bearer(&bench.someone())
+        .empty()
+        .await
+        .refusing(403, "forbidden");
+    let stock = format!("/inventory/{}", created.word("product_id"));
+    bench
+        .post(Service::Inventory, &stock)
+        .json(r#"{"stock_level":1}"#)
+        .await
+        .refusing(401, "unauthorized");
+    bench
+        .post(Service::Inventory, &stock)
+        .bearer(&admin)
+        .json(r#"{"stock_level":1}"#)
+        .await
+        .expecting(201);
+}
+
+#[tokio::test]
+async fn the_request_is_named_in_the_log() {
+    let bench = Bench::new().await;
+    let reply = bench
+        .post(Service::Product, "/product")
+        .header("x-request-id", "mine-1")
+        .json(LAPTOP)
+        .await;
+    assert_eq!(reply.expecting(201).header("x-request-id"), "mine-1");
+    let stored = bench
+        .shop
+        .store
+        .log()
+        .stored(0, 1)
+        .await
+        .expect("the log can be read");
+    assert_eq!(stored[0].metadata["correlation_id"], "mine-1");
+    assert_eq!(stored[0].metadata["actor"], "anonymous");
+}
