@@ -3,11 +3,13 @@
 use std::{
     path::{Path, PathBuf},
     str::FromStr,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use anyhow::Context;
 use embedded_postgres::Server;
+use futures::future::join_all;
 use projectors::ReadDatabases;
 use service::{
     Settings,
@@ -17,6 +19,7 @@ use sqlx::{
     ConnectOptions, Connection, Executor, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::time::timeout;
 
 use crate::waiting::Waiting;
 
@@ -32,6 +35,8 @@ const STORE_CONNECTIONS: u32 = 16;
 const READ_CONNECTIONS: u32 = 10;
 /// A connection that lay idle for longer is tried before it is used: its server may be gone.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// How long connections in use may hold up the end.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// What the databases are called.
 #[derive(Debug, Clone, Copy)]
@@ -66,9 +71,15 @@ impl Default for DatabaseNames {
     }
 }
 
-/// Where the event store and the read models are, before anybody connects.
+/// Where the event store and the read models are, and every pool of connections to them.
 #[derive(Debug)]
-pub(crate) enum Servers {
+pub(crate) struct Servers {
+    place: Place,
+    pools: Mutex<Vec<PgPool>>,
+}
+
+#[derive(Debug)]
+enum Place {
     /// Our own server; it lives as long as this does.
     Embedded(Box<Server>),
     /// The embedded server of another process of ours.
@@ -91,7 +102,7 @@ impl Servers {
     /// Starts the embedded server, unless the settings name others.
     pub(crate) async fn start(settings: &Settings, waiting: &Waiting) -> anyhow::Result<Self> {
         if settings.database_url.is_some() {
-            return Ok(Self::External);
+            return Ok(Place::External.into());
         }
         let mut embedded = embedded_postgres::Settings::new(data_dir(settings)?);
         embedded.port = settings.database_port;
@@ -103,12 +114,12 @@ impl Servers {
         let server = tokio::task::spawn_blocking(start)
             .await
             .context("the start of Postgres was cut short")??;
-        Ok(Self::Embedded(Box::new(server)))
+        Ok(Place::Embedded(Box::new(server)).into())
     }
 
     /// Where the embedded server is, if not where the settings say.
     pub(crate) fn notes(&self, settings: &Settings) -> anyhow::Result<Vec<String>> {
-        let Self::Embedded(server) = self else {
+        let Place::Embedded(server) = &self.place else {
             return Ok(Vec::new());
         };
         let mut notes = Vec::new();
@@ -136,9 +147,12 @@ impl Servers {
     /// The server of a shop that runs on the same data directory, or the servers that the settings name.
     pub(crate) fn join(settings: &Settings) -> anyhow::Result<Option<Self>> {
         if settings.database_url.is_some() {
-            return Ok(Some(Self::External));
+            return Ok(Some(Place::External.into()));
         }
-        Ok(embedded_postgres::join(&data_dir(settings)?, USER, PASSWORD).map(Self::Joined))
+        Ok(
+            embedded_postgres::join(&data_dir(settings)?, USER, PASSWORD)
+                .map(|joined| Place::Joined(joined).into()),
+        )
     }
 
     /// The event store's database, made where it is missing.
@@ -152,7 +166,7 @@ impl Servers {
                 database,
             )
             .await?;
-        Ok(pool(options, STORE_CONNECTIONS))
+        Ok(self.pool(options, STORE_CONNECTIONS))
     }
 
     /// The read models' databases, made where they are missing.
@@ -162,7 +176,7 @@ impl Servers {
             let options = self
                 .options(settings, setting, url.as_ref(), database)
                 .await?;
-            anyhow::Ok(pool(options, READ_CONNECTIONS))
+            anyhow::Ok(self.pool(options, READ_CONNECTIONS))
         };
         Ok(ReadDatabases {
             product: read_model(
@@ -206,18 +220,18 @@ impl Servers {
         named: Option<&DatabaseUrl>,
         database: &str,
     ) -> anyhow::Result<PgConnectOptions> {
-        let url = match (named, self, &settings.database_url) {
+        let url = match (named, &self.place, &settings.database_url) {
             (Some(url), ..) => url.clone(),
-            (None, Self::Embedded(server), _) => {
+            (None, Place::Embedded(server), _) => {
                 server
                     .ensure_database(database)
                     .await
                     .with_context(|| format!("can't make the database {database}"))?;
                 return Ok(server.options(database));
             }
-            (None, Self::Joined(server), _) => return Ok(server.options(database)),
-            (None, Self::External, Some(server)) => server.with_database(database),
-            (None, Self::External, None) => {
+            (None, Place::Joined(server), _) => return Ok(server.options(database)),
+            (None, Place::External, Some(server)) => server.with_database(database),
+            (None, Place::External, None) => {
                 anyhow::bail!("{setting} names no server, and none is embedded")
             }
         };
@@ -237,9 +251,9 @@ impl Servers {
 
     /// Resolves when the embedded server ended without being asked to, and says how.
     pub(crate) fn died(&self) -> impl Future<Output = String> + Send + use<> {
-        let died = match self {
-            Self::Embedded(server) => Some(server.died()),
-            Self::Joined(_) | Self::External => None,
+        let died = match &self.place {
+            Place::Embedded(server) => Some(server.died()),
+            Place::Joined(_) | Place::External => None,
         };
         async move {
             if let Some(mut died) = died
@@ -252,13 +266,41 @@ impl Servers {
         }
     }
 
-    /// Stops what this process started; close the pools first.
+    /// Closes all connections, then stops what this process started.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        match self {
-            Self::Embedded(server) => tokio::task::spawn_blocking(move || server.stop())
+        let pools = self
+            .pools
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        if timeout(CLOSING, join_all(pools.iter().map(PgPool::close)))
+            .await
+            .is_err()
+        {
+            tracing::warn!("connections to the databases were still in use when they were closed");
+        }
+        match self.place {
+            Place::Embedded(server) => tokio::task::spawn_blocking(move || server.stop())
                 .await
-                .context("Postgres' stop"),
-            Self::Joined(_) | Self::External => Ok(()),
+                .context("Postgres' stop was cut short"),
+            Place::Joined(_) | Place::External => Ok(()),
+        }
+    }
+
+    fn pool(&self, options: PgConnectOptions, connections: u32) -> PgPool {
+        let pool = pool(options, connections);
+        self.pools
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(pool.clone());
+        pool
+    }
+}
+
+impl From<Place> for Servers {
+    fn from(place: Place) -> Self {
+        Self {
+            place,
+            pools: Mutex::default(),
         }
     }
 }
@@ -274,12 +316,13 @@ async fn ensure_database(options: &PgConnectOptions, database: &str) -> sqlx::Re
     }
     let mut connection = options.clone().database("postgres").connect().await?;
     let create = format!("create database \"{}\"", database.replace('"', "\"\""));
-    match connection.execute(create.as_str()).await {
-        Err(sqlx::Error::Database(error))
-            if error
-                .code()
-                .is_some_and(|code| MADE_MEANWHILE.contains(&&*code)) => {}
-        result => drop(result?),
+    if let Err(error) = connection.execute(create.as_str()).await {
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
+        if !code.is_some_and(|code| MADE_MEANWHILE.contains(&&*code)) {
+            return Err(error);
+        }
     }
     connection.close().await
 }
@@ -297,5 +340,10 @@ fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
                 Ok(connection.ping().await.is_ok())
             })
         })
-        .connect_lazy_with(options.application_name("online-mart"))
+        .connect_lazy_with(
+            options
+                .application_name("online-mart")
+                // Migrations look whether their own table is there, and would be told so in a notice each time.
+                .options([("client_min_messages", "warning")]),
+        )
 }

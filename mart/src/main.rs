@@ -12,6 +12,8 @@ use service::{
 
 /// Exit code when a second signal did not let the end be an orderly one, as shells write SIGINT.
 const ASKED_TWICE: i32 = 130;
+/// How long the end may take altogether; whoever sent the signal will not wait for much longer.
+const PATIENCE: Duration = Duration::from_secs(24);
 /// How long blocking work may take after everything else has ended.
 const LEFTOVERS: Duration = Duration::from_secs(20);
 
@@ -127,11 +129,11 @@ fn run(loaded: Loaded<Cli>) -> ExitCode {
 /// Runs the shop until a signal or a failure.
 async fn up(settings: &Settings, roles: &[Role]) -> anyhow::Result<ExitCode> {
     telemetry::init(settings.profile);
-    let stop = Signals::install()?;
+    let signalled = Signals::install()?;
     let waiting = Waiting::on_terminal();
     let started = tokio::select! {
         started = Shop::start_telling(settings, roles, &waiting) => started,
-        () = stop.cancelled() => {
+        () = signalled.cancelled() => {
             waiting.done();
             return Ok(ExitCode::SUCCESS);
         }
@@ -141,7 +143,7 @@ async fn up(settings: &Settings, roles: &[Role]) -> anyhow::Result<ExitCode> {
     let waiting = Waiting::on_terminal();
     let failure = tokio::select! {
         failure = attend(&mut shop, &waiting) => Some(failure),
-        () = stop.cancelled() => None,
+        () = signalled.cancelled() => None,
     };
     waiting.done();
     let ending = async {
@@ -152,6 +154,10 @@ async fn up(settings: &Settings, roles: &[Role]) -> anyhow::Result<ExitCode> {
     };
     tokio::select! {
         ended = ending => ended.map(|()| ExitCode::SUCCESS),
+        () = tokio::time::sleep(PATIENCE) => {
+            tracing::warn!("the end took too long; Postgres goes on stopping by itself");
+            std::process::exit(0)
+        }
         heard = another_signal() => {
             heard?;
             // Whoever asks twice does not want to wait; what was answered is durable, and Postgres ends with us.

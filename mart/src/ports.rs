@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 /// A port that could not be taken.
 #[derive(Debug, thiserror::Error)]
-#[error("port {} of the {} service can't be opened: {source}{}", address.port(), service.name(), advice(source))]
+#[error("port {} of the {} service can't be opened{}", address.port(), service.name(), advice(source))]
 pub struct PortError {
     service: Service,
     address: SocketAddr,
@@ -20,9 +20,9 @@ pub struct PortError {
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "; is another shop running? MART_FIRST_PORT chooses other ports, 0 free ones"
+            " (is another shop running? MART_FIRST_PORT chooses other ports, 0 free ones)"
         }
-        io::ErrorKind::AddrNotAvailable => "; MART_BIND must be an address of this machine",
+        io::ErrorKind::AddrNotAvailable => " (MART_BIND must be an address of this machine)",
         _ => "",
     }
 }

@@ -5,17 +5,19 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{health, start::RunningShop};
+use crate::{
+    health,
+    start::{Parts, RunningShop},
+};
 
 // Requests may take 15 s (`service::server::DRAIN`), mails meanwhile 10; with Postgres' own stop it stays below 25.
 const MAILS: Duration = Duration::from_secs(11);
 const CATCHING_UP: Duration = Duration::from_secs(2);
 const LAST_WORK: Duration = Duration::from_secs(2);
-const CLOSING: Duration = Duration::from_secs(1);
 
 /// What tells each part of the shop to stop.
 #[derive(Debug, Default)]
@@ -32,8 +34,8 @@ impl RunningShop {
     pub async fn failed(&mut self) -> anyhow::Error {
         let ended = tokio::select! {
             how = self.servers.died() => return anyhow!("the embedded Postgres ended: {how}"),
-            Some(ended) = self.serving.next_end() => ended,
-            Some(ended) = self.working.next_end() => ended,
+            Some(ended) = self.parts.serving.next_end() => ended,
+            Some(ended) = self.parts.working.next_end() => ended,
         };
         match ended {
             (name, Ok(())) => anyhow!("{name} ended too early"),
@@ -43,17 +45,15 @@ impl RunningShop {
 
     /// Stops everything, in order; what was begun is finished.
     pub async fn shutdown(self) -> anyhow::Result<()> {
-        let Self {
+        let Parts {
             common,
+            log,
             stops,
             mut serving,
             mut working,
             projecting,
-            log,
-            read_models,
-            servers,
             ..
-        } = self;
+        } = self.parts;
         let mails_end = Instant::now() + MAILS;
         health::stopping(&common);
         stops.health.cancel();
@@ -74,49 +74,14 @@ impl RunningShop {
         {
             tracing::warn!("some work was not finished in time; the next start goes on with it");
         }
-
-        let mut pools = vec![log.pool().clone()];
-        pools.extend(read_models.into_iter().flat_map(|read| {
-            [
-                read.product,
-                read.inventory,
-                read.order,
-                read.user,
-                read.payment,
-                read.notification,
-            ]
-        }));
-        let closed = async {
-            for pool in &pools {
-                pool.close().await;
-            }
-        };
-        if timeout(CLOSING, closed).await.is_err() {
-            tracing::warn!("connections to the databases were still in use when they were closed");
-        }
-        servers.stop().await
+        self.servers.stop().await
     }
 
-    /// Gives up at once: for a shop whose Postgres is gone, where nothing can be finished.
+    /// Drops everything at once: for a shop whose Postgres is gone, where nothing can be finished.
     pub async fn abandon(self) -> anyhow::Result<()> {
-        let Self {
-            common,
-            stops,
-            servers,
-            ..
-        } = self;
-        health::stopping(&common);
-        let Stops {
-            requests,
-            mails,
-            reactions,
-            projections,
-            health,
-        } = stops;
-        for stop in [requests, mails, reactions, projections, health] {
-            stop.cancel();
-        }
-        servers.stop().await
+        health::stopping(&self.parts.common);
+        drop(self.parts);
+        self.servers.stop().await
     }
 }
 

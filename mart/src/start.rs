@@ -29,17 +29,22 @@ pub struct Shop;
 
 /// A shop that runs until [`RunningShop::shutdown`].
 pub struct RunningShop {
-    pub(crate) ports: Vec<(Service, SocketAddr)>,
+    pub(crate) parts: Parts,
+    pub(crate) servers: Servers,
+    notes: Vec<String>,
+}
+
+/// Everything of it but the servers of its databases.
+pub(crate) struct Parts {
     pub(crate) common: Common,
-    pub(crate) ready: CancellationToken,
+    pub(crate) log: Log,
     pub(crate) stops: Stops,
     pub(crate) serving: Running,
     pub(crate) working: Running,
     pub(crate) projecting: Option<Progress>,
-    pub(crate) log: Log,
-    pub(crate) read_models: Option<ReadDatabases>,
-    pub(crate) servers: Servers,
-    notes: Vec<String>,
+    read_models: Option<ReadDatabases>,
+    ports: Vec<(Service, SocketAddr)>,
+    ready: CancellationToken,
 }
 
 impl Shop {
@@ -60,22 +65,47 @@ impl Shop {
             let refusal = "relay can't run, this version has no Kafka mirror yet";
             return Err(SettingError::new("--role", refusal).into());
         }
-
-        // What everything stands on: databases, then ports, then tables.
         let servers = Servers::start(settings, waiting).await?;
-        let notes = servers.notes(settings)?;
+        waiting.for_("the databases' tables");
+        let started = async {
+            anyhow::Ok((
+                servers.notes(settings)?,
+                Parts::start(settings, roles, &servers).await?,
+            ))
+        };
+        match started.await {
+            Ok((notes, parts)) => Ok(RunningShop {
+                parts,
+                servers,
+                notes,
+            }),
+            Err(error) => {
+                if let Err(stop) = servers.stop().await {
+                    tracing::error!(error = format!("{stop:#}"), "Postgres did not stop");
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Parts {
+    async fn start(settings: &Settings, roles: &[Role], servers: &Servers) -> anyhow::Result<Self> {
+        // What everything stands on: ports, and databases with their tables.
         let common = common(settings)?;
         let ports = ports::open(settings.bind, settings.first_port, open_services(roles)).await?;
-        waiting.for_("the databases' tables");
-        let store = store(settings, &servers).await?;
-        let read_models = read_models(settings, roles, &servers).await?;
+        let store = store(settings, servers).await?;
+        let read_models = read_models(settings, roles, servers).await?;
+        let mailer = read_models
+            .as_ref()
+            .map(|databases| mailer(settings, databases))
+            .transpose()?;
 
-        // What runs: the log's writer and readers, the read models, the mails, the reactions, and last the ports.
+        // What runs: the log's writer and readers, the reactions, the read models, the mails, and last the ports.
         let has = |role| roles.contains(&role);
         let stops = Stops::default();
         let mut working = Running::default();
         let mut routes = Vec::new();
-        let mut projecting = None;
         let mut log = Log::open(store.clone());
         if has(Role::WriteApi) {
             let store = EventStore::open(store)
@@ -91,24 +121,18 @@ impl Shop {
                 write_api::reactions(&counter, &stops.reactions),
             );
         }
-        let mut followed = None;
-        if let Some(databases) = &read_models {
-            let progress = if has(Role::Projectors) {
+        let progress = read_models.as_ref().map(|databases| {
+            if has(Role::Projectors) {
                 Progress::here()
             } else {
                 Progress::elsewhere(databases)
-            };
+            }
+        });
+        if let (Some(databases), Some(progress)) = (&read_models, &progress) {
             if has(Role::Projectors) {
                 working.all(
                     "projections",
-                    projectors::run(&log, databases, &progress, &stops.projections),
-                );
-                projecting = Some(progress.clone());
-            }
-            if has(Role::Mailer) {
-                working.one(
-                    "mailer",
-                    mailer(settings, databases)?.run(stops.mails.clone()),
+                    projectors::run(&log, databases, progress, &stops.projections),
                 );
             }
             if has(Role::ReadApi) {
@@ -121,28 +145,30 @@ impl Shop {
                 };
                 routes.extend(read_api::routers(&reader));
             }
-            followed = Some(progress);
+        }
+        if let Some(mailer) = mailer.filter(|_| has(Role::Mailer)) {
+            working.one("mailer", mailer.run(stops.mails.clone()));
         }
         let ready = CancellationToken::new();
-        let health = health::Watch::new(&common, &log, read_models.as_ref(), followed);
+        let health = health::Watch::new(&common, &log, read_models.as_ref(), progress.clone());
         working.one("health", health.run(ready.clone(), stops.health.clone()));
         let addresses = ports
             .iter()
             .map(|port| (port.service, port.address))
             .collect();
         let serving = serve(ports, routes, &common, &stops);
-        Ok(RunningShop {
-            ports: addresses,
+
+        let projecting = progress.filter(|_| has(Role::Projectors));
+        Ok(Self {
             common,
-            ready,
+            log,
             stops,
             serving,
             working,
             projecting,
-            log,
             read_models,
-            servers,
-            notes,
+            ports: addresses,
+            ready,
         })
     }
 }
@@ -150,7 +176,8 @@ impl Shop {
 impl RunningShop {
     /// Where the services answer, in the order of their ports.
     pub fn urls(&self) -> impl Iterator<Item = (Service, String)> {
-        self.ports
+        self.parts
+            .ports
             .iter()
             .map(|(service, address)| (*service, ports::url(*address)))
     }
@@ -170,13 +197,13 @@ impl RunningShop {
     /// The read models, unless no role needs them.
     #[must_use]
     pub fn read_models(&self) -> Option<&ReadDatabases> {
-        self.read_models.as_ref()
+        self.parts.read_models.as_ref()
     }
 
     /// The log.
     #[must_use]
     pub fn log(&self) -> &Log {
-        &self.log
+        &self.parts.log
     }
 
     /// What the operator should know: where things are, if not where the settings say.
@@ -187,7 +214,11 @@ impl RunningShop {
 
     /// Resolves when `/health/ready` says 200 for the first time: the read models show all that the log held at the start.
     pub fn ready(&self, waiting: &Waiting) -> impl Future<Output = ()> + Send + use<> {
-        let (ready, common, waiting) = (self.ready.clone(), self.common.clone(), waiting.clone());
+        let (ready, common, waiting) = (
+            self.parts.ready.clone(),
+            self.parts.common.clone(),
+            waiting.clone(),
+        );
         async move {
             let mut shown = tokio::time::interval(Duration::from_millis(200));
             loop {
@@ -252,10 +283,13 @@ async fn read_models(
 
 fn mailer(settings: &Settings, databases: &ReadDatabases) -> Result<Mailer, SettingError> {
     let smtp = settings.smtp_url.as_ref().map(|url| url.expose().as_str());
-    Mailer::new(databases.notification.clone(), smtp, &settings.mail_from).map_err(|error| {
-        match error {
-            MailSettingsError::SmtpUrl(_) => SettingError::new("SMTP_URL", error.to_string()),
-            MailSettingsError::From(_) => SettingError::new("MAIL_FROM", error.to_string()),
+    let made = Mailer::new(databases.notification.clone(), smtp, &settings.mail_from);
+    made.map_err(|error| match error {
+        MailSettingsError::SmtpUrl(why) => {
+            SettingError::new("SMTP_URL", format!("is no mail server's: {why}"))
+        }
+        MailSettingsError::From(why) => {
+            SettingError::new("MAIL_FROM", format!("is no mailbox: {why}"))
         }
     })
 }
@@ -275,8 +309,8 @@ fn serve(
             .extract_if(.., |(other, _)| *other == service)
             .map(|(_, routes)| routes);
         let merged = of_this.fold(OpenApiRouter::new(), OpenApiRouter::merge);
-        let router = service::port(service, merged, common);
-        let served = service::serve(listener, router, stops.requests.clone());
+        let answering = service::port(service, merged, common);
+        let served = service::serve(listener, answering, stops.requests.clone());
         serving.one(service.name(), async move {
             if let Err(error) = served.await {
                 tracing::error!(service = service.name(), %error, "the {service} service can't accept connections");

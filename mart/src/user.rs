@@ -27,7 +27,8 @@ pub struct RoleOf {
 pub async fn grant(settings: &Settings, who: &RoleOf) -> anyhow::Result<()> {
     let (store, servers) = open(settings).await?;
     let granted = write_api::grant(&store, &who.name, &who.role).await;
-    close(store, servers).await?;
+    drop(store);
+    servers.stop().await?;
     granted.with_context(|| format!("can't give {} the role {}", who.name, who.role))
 }
 
@@ -35,7 +36,8 @@ pub async fn grant(settings: &Settings, who: &RoleOf) -> anyhow::Result<()> {
 pub async fn revoke(settings: &Settings, who: &RoleOf) -> anyhow::Result<()> {
     let (store, servers) = open(settings).await?;
     let revoked = write_api::revoke(&store, &who.name, &who.role).await;
-    close(store, servers).await?;
+    drop(store);
+    servers.stop().await?;
     revoked.with_context(|| format!("can't take the role {} from {}", who.role, who.name))
 }
 
@@ -48,12 +50,6 @@ async fn open(settings: &Settings) -> anyhow::Result<(EventStore, Servers)> {
         .await
         .context("can't prepare the event store")?;
     Ok((EventStore::open(pool).await?, servers))
-}
-
-async fn close(store: EventStore, servers: Servers) -> anyhow::Result<()> {
-    store.log().pool().close().await;
-    drop(store);
-    servers.stop().await
 }
 
 async fn join_or_start(settings: &Settings) -> anyhow::Result<Servers> {

@@ -3,6 +3,8 @@ use std::{collections::HashSet, fmt, str::FromStr};
 use url::Url;
 
 const REDACTED: &str = "[redacted]";
+/// Stands for a password inside an address, which would percent-encode the brackets.
+const MARK: &str = "REDACTED-PASSWORD";
 
 /// Every password and key that a file of this repository shows; a test reads the files and compares.
 pub(super) const SHOWN: &[&str] = &[
@@ -188,8 +190,6 @@ fn is_password(name: &str) -> bool {
 
 fn redacted(url: &Url) -> String {
     let mut url = url.clone();
-    // Percent-encoded by `Url`, so put in a mark that survives encoding and replace it afterwards.
-    const MARK: &str = "REDACTED-PASSWORD";
     if url.password().is_some() {
         // Refused only for addresses that can't hold a password, and this one holds one.
         let _held = url.set_password(Some(MARK));
