@@ -122,6 +122,9 @@ async fn follow(feed: Weak<Feed>, pool: PgPool, mut bell: watch::Receiver<i64>) 
             listener = listen(&pool).await.ok();
         }
         if let Err(error) = read_on(&feed, &pool, &mut through).await {
+            if pool.is_closed() {
+                return;
+            }
             tracing::warn!(
                 error = format!("{error:#}"),
                 "cannot follow the log; trying again"
