@@ -17,6 +17,10 @@ const PROJECTION: &str = "notification";
 
 /// A mail and what became of it.
 #[derive(Debug, Serialize, FromRow, ToSchema)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the fields are called as callers know them"
+)]
 pub struct Notification {
     #[serde(skip)]
     id: i64,

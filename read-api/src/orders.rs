@@ -19,6 +19,10 @@ const PROJECTION: &str = "orders";
 
 /// An order as its customer sees it.
 #[derive(Debug, Serialize, FromRow, ToSchema)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the fields are called as callers know them"
+)]
 pub struct Order {
     /// Position of the event that placed it
     #[schema(example = 7)]

@@ -19,6 +19,10 @@ const PROJECTION: &str = "payment";
 
 /// A payment as its customer sees it: one for each order, however often it was tried.
 #[derive(Debug, Serialize, FromRow, ToSchema)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the fields are called as callers know them"
+)]
 pub struct Payment {
     /// Position of the first attempt
     #[schema(example = 9)]

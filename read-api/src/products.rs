@@ -25,6 +25,10 @@ const FOLDINGS: [(&str, &str); 3] = [
 
 /// A product as a customer sees it.
 #[derive(Debug, Serialize, FromRow, ToSchema)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the fields are called as callers know them"
+)]
 pub struct Product {
     /// Position of the event that created it
     #[schema(example = 1)]

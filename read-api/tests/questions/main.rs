@@ -10,6 +10,7 @@ mod notifications;
 mod openapi;
 mod operator;
 mod orders;
+mod pages;
 mod payments;
 mod products;
 mod told;

@@ -26,9 +26,9 @@ fn told(aggregate_type: &'static str, aggregate_id: Uuid, sequence: i64, payload
 }
 
 impl Told {
-    pub fn by(self, actor: impl ToString) -> Self {
+    pub fn by(self, actor: impl Into<String>) -> Self {
         Self {
-            actor: actor.to_string(),
+            actor: actor.into(),
             ..self
         }
     }
@@ -62,6 +62,14 @@ pub fn product_created(id: Uuid, name: &str, description: &str, price_minor: i64
     let event = json!({"created": {"name": name, "description": description, "price": dollars(price_minor),
         "offered": true}});
     told("product", id, 1, event)
+}
+
+/// One of each name.
+pub fn products(names: &[&str]) -> Vec<Told> {
+    names
+        .iter()
+        .map(|name| product_created(Uuid::now_v7(), name, "", 100))
+        .collect()
 }
 
 pub fn product_changed(
@@ -115,7 +123,7 @@ pub fn order_placed(id: Uuid, user_id: Uuid, quantity: i64, price_minor: i64) ->
     let event = json!({"placed": {"product_id": Uuid::nil(), "user_id": user_id, "quantity": quantity,
         "unit_price": dollars(price_minor), "shipping_address": "123 Main St", "customer_notes": null,
         "at": "2026-01-02T03:04:05.678901Z"}});
-    told("order", id, 1, event).by(user_id)
+    told("order", id, 1, event).by(user_id.to_string())
 }
 
 pub fn order_changed(id: Uuid, sequence: i64, quantity: i64, notes: &str) -> Told {
@@ -151,7 +159,7 @@ pub fn payment_attempted(
 ) -> Told {
     let event = json!({"attempted": {"order_id": Uuid::nil(), "user_id": user_id, "attempt_id": attempt_id,
         "amount": dollars(minor), "card": {"brand": "visa", "last4": "4242"}}});
-    told("payment", id, sequence, event).by(user_id)
+    told("payment", id, sequence, event).by(user_id.to_string())
 }
 
 pub fn payment_succeeded(id: Uuid, sequence: i64, attempt_id: Uuid) -> Told {
