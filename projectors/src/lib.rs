@@ -1,7 +1,7 @@
 //! Read models: one pure fold and its tables each; the runner and the mailer.
 
 mod checkpoint;
-pub mod databases;
+mod databases;
 pub mod inventory;
 pub mod mailer;
 pub mod notification;

@@ -60,14 +60,14 @@ pub async fn contents(databases: &ReadDatabases) -> String {
 /// Empties all tables.
 pub async fn clear(databases: &ReadDatabases) {
     for projection in projections() {
-        let tables = projection.tables().iter();
-        let tables: Vec<String> = tables.map(|table| format!("\"{table}\"")).collect();
-        sqlx::query(&format!("truncate {}", tables.join(", ")))
-            .execute(projection.database(databases))
-            .await
-            .expect("tables can be emptied");
+        for table in projection.tables() {
+            sqlx::query(&format!("delete from \"{table}\""))
+                .execute(projection.database(databases))
+                .await
+                .expect("a table can be emptied");
+        }
     }
-    sqlx::query("truncate delivery")
+    sqlx::query("delete from delivery")
         .execute(&databases.notification)
         .await
         .expect("a table can be emptied");

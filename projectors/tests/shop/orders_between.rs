@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use event_store::Published;
+use futures::future::join_all;
 use projectors::{ApplyError, Projection, ReadDatabases, projections};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -25,12 +26,13 @@ async fn apply(
 }
 
 async fn apply_to_all(databases: &ReadDatabases, events: &[Arc<Published>]) {
-    for projection in projections() {
+    let applied = projections().map(|projection| async move {
         let concerns = |event: &&Arc<Published>| projection.concerns(&event.message);
         let events: Vec<_> = events.iter().filter(concerns).cloned().collect();
-        apply(projection, databases, &events)
-            .await
-            .expect("the events fit");
+        apply(projection, databases, &events).await
+    });
+    for applied in join_all(applied).await {
+        applied.expect("the events fit");
     }
 }
 
@@ -79,7 +81,7 @@ fn tables_are_equal_in_whatever_order_aggregates_come_and_whatever_comes_twice()
     let expected = runtime.block_on(contents(databases));
 
     let cases = Config {
-        cases: 48,
+        cases: 24,
         failure_persistence: None,
         ..Config::default()
     };
