@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     etag::IfNoneMatch,
-    page::{List, Paging, one_more},
+    page::{List, NoParameters, Paging, one_more},
     reader::{Reader, database},
 };
 
@@ -98,7 +98,7 @@ pub(crate) async fn list(
         (status = 304, description = "The caller has it already"),
         (status = 400, description = "A consistency token that is none"),
         (status = 404, description = "`stock-not-found`"),
-        (status = 422, description = "The id is no UUID"),
+        (status = 422, description = "The id is no UUID, or there is a parameter"),
         (status = 503, description = "Not shown yet, see `Retry-After`"),
     ),
 )]
@@ -107,6 +107,7 @@ pub(crate) async fn one(
     Path(id): Path<Uuid>,
     freshness: Freshness,
     known: IfNoneMatch,
+    Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Response> {
     reader.shows(PROJECTION, freshness).await?;
     let record: Option<StockRecord> = sqlx::query_as(

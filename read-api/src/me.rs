@@ -3,13 +3,14 @@
 use axum::{extract::State, response::Response};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use service::{Caller, Freshness, Problem, Result};
+use service::{Caller, Freshness, Problem, Query, Result};
 use sqlx::{FromRow, PgPool};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
     etag::IfNoneMatch,
+    page::NoParameters,
     reader::{Reader, database},
 };
 
@@ -45,6 +46,7 @@ pub struct Me {
         (status = 304, description = "The caller has it already"),
         (status = 400, description = "A consistency token that is none"),
         (status = 401, description = "No good access token"),
+        (status = 422, description = "There is a parameter"),
         (status = 503, description = "Not shown yet, see `Retry-After`"),
     ),
     security(("bearer" = [])),
@@ -54,6 +56,7 @@ pub(crate) async fn me(
     caller: Caller,
     freshness: Freshness,
     known: IfNoneMatch,
+    Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Response> {
     reader.shows(PROJECTION, freshness).await?;
     let pool = &reader.databases.user;

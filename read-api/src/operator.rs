@@ -3,10 +3,13 @@
 use axum::extract::State;
 use projectors::{Projection, projections};
 use serde::Serialize;
-use service::{Admin, Json, Result};
+use service::{Admin, Json, Query, Result};
 use utoipa::ToSchema;
 
-use crate::reader::{Reader, database};
+use crate::{
+    page::NoParameters,
+    reader::{Reader, database},
+};
 
 /// A projection and how far it is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -40,6 +43,7 @@ pub struct ProjectionStatus {
         (status = 200, description = "Every projection", body = [ProjectionStatus]),
         (status = 401, description = "No good access token"),
         (status = 403, description = "Not an admin"),
+        (status = 422, description = "There is a parameter"),
         (status = 503, description = "Not now, see `Retry-After`"),
     ),
     security(("bearer" = [])),
@@ -47,6 +51,7 @@ pub struct ProjectionStatus {
 pub(crate) async fn list(
     State(reader): State<Reader>,
     _admin: Admin,
+    Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Json<Vec<ProjectionStatus>>> {
     let mut checkpoints = Vec::new();
     for projection in projections() {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     etag::IfNoneMatch,
-    page::{List, Paging, one_more},
+    page::{List, NoParameters, Paging, one_more},
     price::Price,
     reader::{Reader, database},
 };
@@ -116,7 +116,7 @@ pub(crate) async fn list(
         (status = 400, description = "A consistency token that is none"),
         (status = 401, description = "No good access token"),
         (status = 404, description = "`order-not-found`: unknown, deleted or another user's"),
-        (status = 422, description = "The id is no UUID"),
+        (status = 422, description = "The id is no UUID, or there is a parameter"),
         (status = 503, description = "Not shown yet, see `Retry-After`"),
     ),
     security(("bearer" = [])),
@@ -127,6 +127,7 @@ pub(crate) async fn one(
     Path(id): Path<Uuid>,
     freshness: Freshness,
     known: IfNoneMatch,
+    Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Response> {
     reader.shows(PROJECTION, freshness).await?;
     let order: Option<Order> = sqlx::query_as(

@@ -23,6 +23,11 @@ pub struct Paging {
     pub(crate) cursor: Option<String>,
 }
 
+/// Of a question without parameters: one that is sent all the same is refused, not passed over in silence.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoParameters {}
+
 /// The lists that have pages. A cursor of one is none of another; it holds the `id` of the last row shown, which no
 /// later row takes the place of.
 #[derive(Debug, Clone, Copy)]

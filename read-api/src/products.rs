@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     etag::IfNoneMatch,
-    page::{List, one_more},
+    page::{List, NoParameters, one_more},
     price::Price,
     reader::{Reader, database},
 };
@@ -164,7 +164,7 @@ fn pattern(text: &str) -> String {
         (status = 304, description = "The caller has it already"),
         (status = 400, description = "A consistency token that is none"),
         (status = 404, description = "`product-not-found`"),
-        (status = 422, description = "The id is no UUID"),
+        (status = 422, description = "The id is no UUID, or there is a parameter"),
         (status = 503, description = "Not shown yet, see `Retry-After`"),
     ),
 )]
@@ -173,6 +173,7 @@ pub(crate) async fn one(
     Path(id): Path<Uuid>,
     freshness: Freshness,
     known: IfNoneMatch,
+    Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Response> {
     reader.shows(PROJECTION, freshness).await?;
     let product: Option<Product> = sqlx::query_as(

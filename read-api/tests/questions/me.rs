@@ -96,3 +96,13 @@ async fn an_account_that_is_on_its_way_is_waited_for() {
     let ((), answer) = tokio::join!(world.shown(), asked);
     assert_eq!(answer.ok()["username"], "alice");
 }
+
+#[tokio::test]
+async fn a_parameter_is_refused() {
+    let world = World::new().await;
+    let token = world.customer(Uuid::now_v7());
+    for service in [Order, User] {
+        let answer = world.get(service, "/user/me?as=bob").token(&token).await;
+        answer.points_at("/as");
+    }
+}

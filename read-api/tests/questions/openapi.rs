@@ -32,7 +32,7 @@ const STATUSES: [(Service, &str, &[u16]); 19] = [
         "/inventory/{id}/history",
         &[200, 400, 401, 403, 404, 422, 503],
     ),
-    (Service::Order, "/user/me", &[200, 304, 400, 401, 503]),
+    (Service::Order, "/user/me", &[200, 304, 400, 401, 422, 503]),
     (
         Service::Order,
         "/user/me/history",
@@ -49,7 +49,7 @@ const STATUSES: [(Service, &str, &[u16]); 19] = [
         "/order/{id}/history",
         &[200, 400, 401, 404, 422, 503],
     ),
-    (Service::User, "/user/me", &[200, 304, 400, 401, 503]),
+    (Service::User, "/user/me", &[200, 304, 400, 401, 422, 503]),
     (
         Service::User,
         "/user/me/history",
@@ -71,7 +71,11 @@ const STATUSES: [(Service, &str, &[u16]); 19] = [
         "/payment/{id}/history",
         &[200, 400, 401, 404, 422, 503],
     ),
-    (Service::Operator, "/projections", &[200, 401, 403, 503]),
+    (
+        Service::Operator,
+        "/projections",
+        &[200, 401, 403, 422, 503],
+    ),
     (Service::Operator, "/audit", &[200, 400, 401, 403, 422, 503]),
 ];
 

@@ -82,3 +82,13 @@ async fn nobody_else_does() {
         .await
         .problem(403, "forbidden");
 }
+
+#[tokio::test]
+async fn a_parameter_is_refused() {
+    let world = World::new().await;
+    let answer = world
+        .get(Operator, "/projections?name=orders")
+        .token(&world.admin())
+        .await;
+    answer.points_at("/name");
+}
