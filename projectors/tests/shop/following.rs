@@ -1,7 +1,5 @@
 //! The runner: checkpoints, crashes, company, trouble.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use event_store::Log;
@@ -17,6 +15,7 @@ use uuid::Uuid;
 use crate::databases::{contents, number, shelves};
 use crate::messages::id;
 use crate::recorded::{Entry, adjusted, created, opened, recorded, registered};
+use crate::told::Told;
 
 const LAMP: Uuid = id(1);
 const LAMPS: Uuid = id(2);
@@ -280,42 +279,4 @@ async fn another_process_can_wait_for_a_projection() {
     assert_eq!(reached, [true; 8]);
     assert_eq!(elsewhere.position("orders"), head);
     running.stop().await;
-}
-
-/// Counts errors that are logged, by projection.
-#[derive(Clone, Default)]
-struct Told {
-    projections: Arc<Mutex<Vec<String>>>,
-    others: Arc<AtomicUsize>,
-}
-
-impl Told {
-    fn errors_of(&self, projection: &str) -> usize {
-        assert_eq!(self.others.load(SeqCst), 0, "errors of nobody");
-        let told = self.projections.lock().expect("nobody panics");
-        told.iter().filter(|name| *name == projection).count()
-    }
-}
-
-impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Told {
-    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
-        struct Name(Option<String>);
-        impl tracing::field::Visit for Name {
-            fn record_debug(&mut self, _: &tracing::field::Field, _: &dyn std::fmt::Debug) {}
-            fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
-                if field.name() == "projection" {
-                    self.0 = Some(value.to_owned());
-                }
-            }
-        }
-        if *event.metadata().level() > tracing::Level::ERROR {
-            return;
-        }
-        let mut name = Name(None);
-        event.record(&mut name);
-        match name.0 {
-            Some(name) => self.projections.lock().expect("nobody panics").push(name),
-            None => _ = self.others.fetch_add(1, SeqCst),
-        }
-    }
 }

@@ -8,5 +8,7 @@ mod following;
 mod mailing;
 mod messages;
 mod orders_between;
+mod post;
 mod recorded;
 mod smtp;
+mod told;
