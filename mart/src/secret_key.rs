@@ -46,7 +46,7 @@ fn make(data_dir: &Path, file: &Path) -> anyhow::Result<Secret> {
         .create(data_dir)?;
     let mut bytes = [0_u8; 48];
     rand::rngs::SysRng.try_fill_bytes(&mut bytes)?;
-    let draft = data_dir.join(format!("{FILE}.{}", std::process::id()));
+    let draft = data_dir.join(format!("{FILE}.{:016x}", rand::random::<u64>()));
     let linked = write(&draft, &STANDARD_NO_PAD.encode(bytes)).and_then(|()| {
         match fs::hard_link(&draft, file) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -61,8 +61,7 @@ fn make(data_dir: &Path, file: &Path) -> anyhow::Result<Secret> {
 fn write(draft: &Path, key: &str) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(draft)?;
     writeln!(file, "{key}")?;
