@@ -26,8 +26,8 @@ fi
 true
 "#;
 
-/// Ends the processes of an earlier server of this cluster, whose lock we hold, and removes a `postmaster.pid` that would
-/// keep a new one from starting.
+/// Ends the processes of an earlier server of this cluster, whose lock we hold, and sees to it that its `postmaster.pid`
+/// does not keep a new one from starting.
 pub(crate) fn settle(
     cluster: &Path,
     account: &Account,
@@ -37,11 +37,8 @@ pub(crate) fn settle(
     let Ok(content) = fs::read_to_string(&file) else {
         return Ok(());
     };
-    let named: Option<i32> = content
-        .lines()
-        .next()
-        .and_then(|line| line.trim().parse().ok());
-    let postmaster = named.filter(|pid| *pid > 0);
+    let (first_line, rest) = content.split_once('\n').unwrap_or((&content, ""));
+    let postmaster: Option<i32> = first_line.trim().parse().ok().filter(|pid| *pid > 0);
     let found = processes_in(cluster, account)?;
     match postmaster {
         Some(pid) if found.contains(&pid) => {
@@ -53,17 +50,25 @@ pub(crate) fn settle(
         // Its children end by themselves when a postmaster was killed.
         _ => wait_until_gone(cluster, account, Duration::from_secs(10))?,
     }
-    // PostgreSQL takes a pid that exists (a zombie, or another program by now) for a server and would not start.
-    if let Some(pid) = postmaster
-        && file.exists()
-        && kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH)
-    {
-        say(&format!(
-            "removing an old postmaster.pid (process {pid} is no PostgreSQL of ours)"
-        ));
-        fs::remove_file(&file).trying("remove", &file)?;
+    if !file.exists() {
+        return Ok(());
     }
-    Ok(())
+    match postmaster {
+        Some(pid) if kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH) => Ok(()),
+        Some(pid) => {
+            say(&format!(
+                "an old postmaster.pid names process {pid}, which is no PostgreSQL of ours: passed over"
+            ));
+            disown(&file, rest)
+        }
+        None => fs::remove_file(&file).trying("remove", &file),
+    }
+}
+
+/// PostgreSQL takes any pid that exists for a server, also a zombie's or another program's, and would not start. It knows
+/// that its parent's is none, and that is ours. The rest of the file tells it which shared memory to clear away.
+fn disown(file: &Path, rest: &str) -> Result<(), Error> {
+    fs::write(file, format!("{}\n{rest}", std::process::id())).trying("write", file)
 }
 
 fn stop(postmaster: Pid, cluster: &Path, account: &Account) -> Result<(), Error> {

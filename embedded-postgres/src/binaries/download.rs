@@ -88,13 +88,22 @@ pub(super) fn fetch(downloads: &Path, say: &mut dyn FnMut(&str)) -> Result<PathB
     });
     archive.map_err(failed)?;
 
-    // Root's account must be able to walk in, and an unpacked folder is private at first.
-    for folder in [downloads, &unpacked] {
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).trying("open", folder)?;
-    }
+    open_folders(downloads)?;
     let finished = downloads.join(VERSION);
     fs::rename(&unpacked, &finished).trying("rename", &unpacked)?;
     Ok(finished.join("bin"))
+}
+
+/// Root's account must be able to walk in, whatever the umask.
+fn open_folders(folder: &Path) -> Result<(), Error> {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).trying("open", folder)?;
+    for entry in fs::read_dir(folder).trying("list", folder)? {
+        let entry = entry.trying("list", folder)?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            open_folders(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs on a thread of its own: the caller's may belong to a runtime already.

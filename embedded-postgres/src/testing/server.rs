@@ -1,15 +1,16 @@
 //! One server for all test processes: the first one starts it, and a small supervisor stops it after the last.
 
 use std::fs::{self, OpenOptions};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
-use super::folder::Folders;
+use super::folder::{self, Folders};
 use crate::account::Account;
 use crate::binaries::Binaries;
 use crate::child::{Life, detach};
@@ -40,13 +41,15 @@ impl TestServer {
 
     fn find_or_start() -> Result<Self> {
         let account = Account::for_a_new_cluster(None)?;
-        let folders = Folders::of_this_build(&account)?;
+        let folders = Folders::of_this_build(&account);
+        folder::make(&folders.lock, &account)?;
         let lock = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .open(folders.lock.join("lock"))?;
         lock.lock()?; // waits while another process starts the server
+        folder::make(&folders.servers, &account)?;
         for entry in fs::read_dir(&folders.servers)?.flatten() {
             if !entry.file_name().to_string_lossy().starts_with("server-") {
                 continue;
@@ -57,16 +60,33 @@ impl TestServer {
                 Err(_) => home.clear(&account)?,
             }
         }
-        Home::start(&folders.servers, &account)
+        let binaries = programs(&folders.programs, &account)?;
+        Home::start(&folders.servers, &account, &binaries)
     }
+}
+
+/// Installed programs, or downloaded ones, which stay for the next time.
+fn programs(folder: &Path, account: &Account) -> Result<Binaries> {
+    folder::make(folder, account)?;
+    let binaries = Binaries::find(&Settings::new(folder), account, None, &mut |text| {
+        eprintln!("{text}");
+    });
+    let _ = fs::remove_dir(folder); // only when it is empty
+    Ok(binaries?)
 }
 
 /// The folder of one server.
 struct Home(PathBuf);
 
 impl Home {
-    /// Puts this process on the list of a server that runs.
+    /// Puts this process on the list of a server that runs and that someone will stop.
     fn join(&self) -> Result<TestServer> {
+        let supervisor = fs::read_to_string(self.0.join("supervisor"))?;
+        let (pid, started) = supervisor.split_once(' ').context("no supervisor")?;
+        ensure!(
+            start_time(pid.parse()?) == started,
+            "its supervisor is gone"
+        );
         self.register()?;
         let socket_dir: PathBuf = fs::read_to_string(self.0.join("socket"))?.into();
         let server = TestServer {
@@ -82,7 +102,8 @@ impl Home {
         let pid = std::process::id();
         let users = self.0.join("users");
         let unfinished = users.join(format!(".{pid}"));
-        fs::write(&unfinished, start_time())?;
+        fs::write(&unfinished, start_time(pid))?;
+        fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o644))?; // the supervisor reads it
         fs::rename(&unfinished, users.join(pid.to_string()))?;
         Ok(())
     }
@@ -96,10 +117,8 @@ impl Home {
         }
     }
 
-    fn start(servers: &Path, account: &Account) -> Result<TestServer> {
+    fn start(servers: &Path, account: &Account, binaries: &Binaries) -> Result<TestServer> {
         account.check_reach(servers)?;
-        let settings = Settings::new(servers);
-        let binaries = Binaries::find(&settings, account, None, &mut |text| eprintln!("{text}"))?;
         let home = Self(servers.join(format!("server-{}", std::process::id())));
         let users = home.0.join("users");
         for folder in [&home.0, &users] {
@@ -112,7 +131,7 @@ impl Home {
             .to_str()
             .context("the socket's folder has no readable name")?;
         fs::write(home.0.join("socket"), noted)?;
-        cluster::create(&home.cluster(), USER, &Kind::Passing, &binaries, account)?;
+        cluster::create(&home.cluster(), USER, &Kind::Passing, binaries, account)?;
 
         let mut supervisor = account.command("/bin/sh");
         supervisor
@@ -128,6 +147,11 @@ impl Home {
         supervisor.stdout(Stdio::null()).stderr(Stdio::null());
         detach(&mut supervisor, Life::Outlives);
         let supervisor = supervisor.spawn().context("can't start the supervisor")?;
+        let pid = supervisor.id();
+        fs::write(
+            home.0.join("supervisor"),
+            format!("{pid} {}", start_time(pid)),
+        )?;
         home.wait_until_ready(supervisor)?;
         Ok(TestServer {
             address: address(socket_dir),
@@ -161,7 +185,7 @@ fn address(socket_dir: PathBuf) -> Address {
     }
 }
 
-fn configuration(socket_dir: &str) -> [(&'static str, &str); 15] {
+fn configuration(socket_dir: &str) -> [(&'static str, &str); 17] {
     [
         ("unix_socket_directories", socket_dir),
         ("unix_socket_permissions", "0700"),
@@ -174,20 +198,21 @@ fn configuration(socket_dir: &str) -> [(&'static str, &str); 15] {
         ("synchronous_commit", "off"),
         ("autovacuum", "off"),
         ("jit", "off"),
+        // Other kinds outlive a server that was killed.
+        ("dynamic_shared_memory_type", "mmap"),
         ("wal_level", "minimal"),
         ("max_wal_senders", "0"),
+        ("max_wal_size", "256MB"),
         ("timezone", "UTC"),
         ("log_timezone", "UTC"),
     ]
 }
 
-/// When this process started, as the kernel counts; empty where it can't be known.
-fn start_time() -> String {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+/// When a process started, as the kernel counts; empty where that can't be known.
+fn start_time(pid: u32) -> String {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-    after_name
-        .split_whitespace()
-        .nth(19)
-        .unwrap_or("")
-        .to_owned()
+    let is_zombie = after_name.starts_with('Z');
+    let time = after_name.split_whitespace().nth(19).filter(|_| !is_zombie);
+    time.unwrap_or("").to_owned()
 }

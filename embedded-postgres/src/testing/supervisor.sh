@@ -26,6 +26,7 @@ while [ -d "$users" ]; do
     lives "$server" "" || exit 1 # its log stays; whoever starts the next one clears up
     for user in "$users"/*; do
         [ -f "$user" ] || continue
+        started=
         read -r started 2>/dev/null <"$user"
         lives "${user##*/}" "$started" || rm -f "$user"
     done

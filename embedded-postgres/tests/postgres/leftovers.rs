@@ -108,7 +108,7 @@ fn an_orphan_that_was_killed_and_is_a_zombie_is_passed_over() {
     let (_server, said) = workplace.start_listening();
     assert!(
         said.iter()
-            .any(|text| text.starts_with("removing an old postmaster.pid")),
+            .any(|text| text.starts_with("an old postmaster.pid names")),
         "{said:?}"
     );
     orphan.wait().unwrap();
@@ -132,13 +132,21 @@ fn a_postmaster_pid_whose_number_is_another_programs_now_does_not_matter() {
     leave(&content, &workplace);
     let (_server, said) = workplace.start_listening();
     let words = format!(
-        "removing an old postmaster.pid (process {} is no PostgreSQL of ours)",
+        "an old postmaster.pid names process {}, which is no PostgreSQL of ours: passed over",
         other.id()
     );
     assert!(said.contains(&words), "{said:?}");
     assert!(is_alive(other.id()), "the other program must be left alone");
     other.kill().unwrap();
     other.wait().unwrap();
+}
+
+#[test]
+fn an_empty_postmaster_pid_does_not_matter() {
+    let workplace = Workplace::new();
+    drop(workplace.start().unwrap());
+    leave("", &workplace);
+    workplace.start().unwrap();
 }
 
 #[test]
