@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 use service::Service;
 
-use crate::customer::send;
+use crate::customer::{client, send};
 use crate::program::{Place, Program};
 
 fn text(bytes: &[u8]) -> String {
@@ -72,7 +72,7 @@ fn config_shows_every_setting_and_where_it_came_from_and_no_secret() {
     let place = Place::new();
     std::fs::write(
         place.folder().join(".env"),
-        "MAIL_FROM=Shop <shop@example.com>\nSMTP_URL=smtp://me:hunter2hunter2@127.0.0.1:1025\n",
+        "MAIL_FROM=\"Shop <shop@example.com>\"\nSMTP_URL=smtp://me:hunter2hunter2@127.0.0.1:1025\n",
     )
     .expect("ours");
     let ended = place
@@ -169,7 +169,7 @@ fn sigint_is_an_orderly_end_too() {
 async fn roles_are_granted_to_a_running_shop_and_to_a_stopped_one() {
     let place = Place::new();
     let shop = place.start();
-    let client = reqwest::Client::new();
+    let client = client();
     let john = json!({"username": "john_doe", "email": "john@example.com", "password": "securepassword123"});
     send(
         client

@@ -14,7 +14,7 @@ use service::Service;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::customer::{ALWAYS, order, payment};
+use crate::customer::{ALWAYS, client, order, payment};
 use crate::program::{Place, Program};
 
 const ROUNDS: usize = 20;
@@ -123,7 +123,7 @@ async fn twenty_kills_under_load_lose_nothing_that_was_promised() {
     println!("seed {seed}");
     let mut random = rand::rngs::StdRng::seed_from_u64(seed);
     let place = Place::new();
-    let client = reqwest::Client::new();
+    let client = client();
     let mut shop = place.start();
     let john = json!({"username": "john_doe", "email": "john@example.com", "password": "securepassword123"});
     ask(client

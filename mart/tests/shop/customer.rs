@@ -102,10 +102,7 @@ impl<'a> Customer<'a> {
     pub fn stranger(house: &'a House) -> Self {
         Self {
             house,
-            client: reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .build()
-                .expect("a client"),
+            client: client(),
             token: None,
             refresh_token: None,
         }
@@ -235,6 +232,16 @@ pub fn id(body: &Value, field: &str) -> String {
         .as_str()
         .unwrap_or_else(|| panic!("no {field} in {body}"))
         .to_owned()
+}
+
+/// Plain HTTP to this machine. The client wants a crypto provider all the same.
+pub fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .expect("a client")
 }
 
 pub async fn send(request: RequestBuilder) -> Answer {

@@ -38,7 +38,7 @@ fn each_crate_knows_only_whom_it_may() {
         ("embedded-postgres", &[]),
         ("service", &[]),
         ("event-store", &["domain", "proto"]),
-        ("write-api", &["domain", "event-store", "service"]),
+        ("write-api", &["domain", "event-store", "proto", "service"]),
         ("projectors", &["event-store", "proto", "service"]),
         (
             "read-api",

@@ -55,14 +55,13 @@ async fn what_is_no_price_is_refused() {
         "true",
         "[1]",
         "{}",
-        "1e400",
         "-0.01",
     ] {
         shop.raw(Method::POST, Product, "/product", body(price))
             .await
             .points_at("/price");
     }
-    for price in ["NaN", "Infinity", "01", ".5", "1.", "+1"] {
+    for price in ["NaN", "Infinity", "01", ".5", "1.", "+1", "1e400"] {
         shop.raw(Method::POST, Product, "/product", body(price))
             .await
             .is_problem(400, "malformed");
