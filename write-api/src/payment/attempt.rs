@@ -53,8 +53,7 @@ pub(super) async fn pay(shop: Shop, context: Context, wish: Wish) -> Result<Show
             Found::Payable => return charge(&shop, context, payment_id, begun.alone()).await,
             Found::Busy { attempt_id } => {
                 let shown = wait(&shop, &context, payment_id, attempt_id, until).await?;
-                // The outcome of the same card is ours too; with another card we take our own turn.
-                if !declined_another(&shown.state, &wish.card) {
+                if is_answer(&shown.state, &wish.card, until) {
                     return Ok(shown);
                 }
             }
@@ -222,9 +221,12 @@ async fn wait(
     }
 }
 
-fn declined_another(payment: &Payment, card: &Card) -> bool {
+/// Whether what became of an attempt that was under way is our answer too: with another card than the declined one we
+/// take our own turn, and behind a further attempt that came first we wait again while there is time.
+fn is_answer(payment: &Payment, card: &Card, until: Instant) -> bool {
     match payment {
-        Payment::Declined { details, .. } => details.card != *card,
-        Payment::New | Payment::Attempting { .. } | Payment::Paid { .. } => false,
+        Payment::New | Payment::Paid { .. } => true,
+        Payment::Declined { details, .. } => details.card == *card,
+        Payment::Attempting { .. } => Instant::now() >= until,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use chrono::{DateTime, Duration, Utc};
+use domain::Payment;
 use domain::id::{AttemptId, PaymentId};
 use event_store::{Context, Page, Published};
 use proto::Message;
@@ -38,24 +39,17 @@ pub(crate) async fn settle_payments(
     loop {
         // Before the log's head as it was at the start is reached, most of what looks open was settled long ago.
         while open.through >= head && asking.len() < AT_ONCE {
-            let Some((payment_id, attempt_id)) = open.take_due(shop.clock.now()) else {
+            let Some(due) = open.take_due(shop.clock.now()) else {
                 break;
             };
-            let shop = shop.clone();
-            asking.spawn(async move {
-                (
-                    payment_id,
-                    attempt_id,
-                    ask_again(&shop, payment_id, attempt_id).await,
-                )
-            });
+            asking.spawn(ask_again(shop.clone(), due));
         }
         tokio::select! {
             () = shutdown.cancelled() => break,
             page = subscription.next() => open.note(&page?, deadline(&shop)),
             Some(asked) = asking.join_next() => {
-                let (payment_id, attempt_id, settled) = asked?;
-                open.asked(payment_id, attempt_id, settled, shop.clock.now(), deadline(&shop));
+                let (due, settled) = asked?;
+                open.asked(&due, settled, shop.clock.now(), deadline(&shop));
             }
             () = time::sleep(open.pause(shop.clock.now())), if open.through >= head && asking.len() < AT_ONCE => {}
             () = time::sleep_until(save_at), if open.checkpoint() > checkpoint.position() => {
@@ -67,21 +61,28 @@ pub(crate) async fn settle_payments(
     checkpoint.save(open.checkpoint()).await
 }
 
+/// An attempt to be asked about.
+struct Due {
+    payment_id: PaymentId,
+    attempt_id: AttemptId,
+    context: Context,
+}
+
 /// True when the attempt is settled now.
-async fn ask_again(shop: &Shop, payment_id: PaymentId, attempt_id: AttemptId) -> bool {
-    let context = Context::system(format!("settle-{attempt_id}"));
+async fn ask_again(shop: Shop, due: Due) -> (Due, bool) {
     let asked = async {
         shop.catch_up().await?;
-        let shown = look(shop, context.clone(), payment_id).await?;
-        charge(shop, context, payment_id, shown).await
+        let shown = look(&shop, due.context.clone(), due.payment_id).await?;
+        charge(&shop, due.context.clone(), due.payment_id, shown).await
     };
-    match asked.await {
+    let settled = match asked.await {
         Ok(shown) => !matches!(
             &*shown.state,
-            domain::Payment::Attempting { attempt_id: open, .. } if *open == attempt_id
+            Payment::Attempting { attempt_id, .. } if *attempt_id == due.attempt_id
         ),
         Err(_) => false, // told where it happened; tried again
-    }
+    };
+    (due, settled)
 }
 
 fn deadline(shop: &Shop) -> Duration {
@@ -97,6 +98,8 @@ struct OpenAttempts {
 struct Attempt {
     id: AttemptId,
     position: i64,
+    /// What follows from the attempt belongs to the request that began it.
+    context: Context,
     due: DateTime<Utc>,
     asked: u32,
     being_asked: bool,
@@ -129,6 +132,10 @@ impl OpenAttempts {
                     let attempt = Attempt {
                         id,
                         position: published.position,
+                        context: Context {
+                            causation_id: Some(published.event_id.to_string()),
+                            ..Context::system(published.correlation_id.clone())
+                        },
                         due,
                         asked: 0,
                         being_asked: false,
@@ -147,30 +154,24 @@ impl OpenAttempts {
     }
 
     /// One attempt that is to be asked about now.
-    fn take_due(&mut self, now: DateTime<Utc>) -> Option<(PaymentId, AttemptId)> {
+    fn take_due(&mut self, now: DateTime<Utc>) -> Option<Due> {
         let due = |attempt: &Attempt| !attempt.being_asked && attempt.due <= now;
         let (payment_id, attempt) = self.attempts.iter_mut().find(|(_, attempt)| due(attempt))?;
         attempt.being_asked = true;
-        Some((*payment_id, attempt.id))
+        Some(Due {
+            payment_id: *payment_id,
+            attempt_id: attempt.id,
+            context: attempt.context.clone(),
+        })
     }
 
-    fn asked(
-        &mut self,
-        payment_id: PaymentId,
-        id: AttemptId,
-        settled: bool,
-        now: DateTime<Utc>,
-        deadline: Duration,
-    ) {
-        let Some(attempt) = self
-            .attempts
-            .get_mut(&payment_id)
-            .filter(|attempt| attempt.id == id)
-        else {
+    fn asked(&mut self, asked: &Due, settled: bool, now: DateTime<Utc>, deadline: Duration) {
+        let known = self.attempts.get_mut(&asked.payment_id);
+        let Some(attempt) = known.filter(|attempt| attempt.id == asked.attempt_id) else {
             return;
         };
         if settled {
-            self.attempts.remove(&payment_id);
+            self.attempts.remove(&asked.payment_id);
             return;
         }
         attempt.being_asked = false;

@@ -7,6 +7,7 @@ mod openapi;
 mod order;
 mod passwords;
 mod payment;
+mod price;
 mod product;
 mod races;
 mod roles;

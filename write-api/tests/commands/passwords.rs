@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use domain::account::Command;
 use domain::claim::{self, Kind};
@@ -136,4 +137,29 @@ async fn a_hundred_password_checks_may_queue() {
         });
     }
     assert!(logins.join_all().await.iter().all(|status| *status == 401));
+}
+
+#[tokio::test]
+async fn an_unknown_user_costs_what_a_wrong_password_costs() {
+    let bench = Bench::new().await;
+    bench
+        .register("john_doe", "securepassword123")
+        .await
+        .expecting(201);
+    let mut fastest = [Duration::MAX; 2];
+    for _ in 0..5 {
+        for (fastest, name) in fastest.iter_mut().zip(["john_doe", "jane_doe"]) {
+            let started = Instant::now();
+            bench
+                .login(name, "another-password")
+                .await
+                .refusing(401, "bad-credentials");
+            *fastest = started.elapsed().min(*fastest);
+        }
+    }
+    let [wrong, unknown] = fastest;
+    assert!(
+        unknown * 3 > wrong,
+        "a wrong password took {wrong:?}, an unknown user {unknown:?}"
+    );
 }

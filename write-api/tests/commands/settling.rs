@@ -80,6 +80,22 @@ async fn the_next_start_settles_what_a_crash_left_open() {
         .await
         .expect("the log can be read");
     assert_eq!(stored[0].metadata["actor"], "system");
+    let attempt = bench
+        .shop
+        .store
+        .log()
+        .stored(5, 1)
+        .await
+        .expect("the log can be read")
+        .remove(0);
+    assert_eq!(
+        stored[0].metadata["correlation_id"],
+        attempt.metadata["correlation_id"]
+    );
+    assert_eq!(
+        stored[0].metadata["causation_id"],
+        attempt.event_id.to_string()
+    );
     bench.pay(&token, &order, GOOD).await.expecting(200);
     assert_eq!(bench.levels(&product).await, (8, 0, 2));
 
