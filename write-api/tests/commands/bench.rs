@@ -30,6 +30,17 @@ pub(crate) struct Bench {
     ports: HashMap<Service, Router>,
 }
 
+/// Waits until it is so; not for ever.
+pub(crate) async fn until(is_so: impl AsyncFn() -> bool) {
+    for _ in 0..1000 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("waited in vain");
+}
+
 /// A request that is being put together.
 pub(crate) struct Ask<'a> {
     bench: &'a Bench,
@@ -72,6 +83,12 @@ impl Bench {
             database,
             ports,
         }
+    }
+
+    /// With so much time for the gateway that a busy machine does not matter.
+    pub(crate) fn patient(mut self) -> Self {
+        self.shop.gateway_deadline = Duration::from_secs(10);
+        Self::of(self.shop, self.database)
     }
 
     pub(crate) fn ask(&self, service: Service, method: &Method, path: &str) -> Ask<'_> {

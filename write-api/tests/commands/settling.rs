@@ -8,7 +8,7 @@ use service::Profile;
 use tokio_util::sync::CancellationToken;
 use write_api::reactions;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, until};
 use crate::gateway::{Mood, TestGateway};
 
 const GOOD: &str = "4000000000000077";
@@ -33,18 +33,14 @@ async fn left_open() -> (Bench, Arc<TestGateway>, String, String, String) {
 }
 
 async fn until_the_log_ends_with(bench: &Bench, event: &str) {
-    for _ in 0..100 {
-        if bench
+    until(async || {
+        bench
             .events()
             .await
             .last()
             .is_some_and(|last| last == event)
-        {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the log ends with {:?}", bench.events().await.last());
+    })
+    .await;
 }
 
 async fn checkpoint(bench: &Bench) -> Option<i64> {
@@ -127,9 +123,7 @@ async fn an_attempt_is_asked_about_until_the_gateway_answers_and_across_starts()
     gateway.now(Mood::Fails);
     let shutdown = CancellationToken::new();
     let running = reactions(&bench.shop, &shutdown);
-    while gateway.asked() < 3 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(async || gateway.asked() >= 3).await;
     let product = bench.product("1", 1).await; // the log goes on
     shutdown.cancel();
     running.join_all().await;
