@@ -39,18 +39,16 @@ impl House {
                 database(&projectors::NOTIFICATION).await,
             ),
         ];
-        let mut all: Vec<String> = vec![
-            "--first-port=0".into(),
-            format!(
-                "--jwt-secret-key={}",
-                "a test's key, long enough for anyone"
-            ),
-        ];
-        all.extend(
-            databases
-                .iter()
-                .map(|(flag, database)| format!("{flag}={}", database.url())),
-        );
+        let mut all: Vec<String> = vec!["--first-port=0".into()];
+        if !flags
+            .iter()
+            .any(|flag| flag.starts_with("--jwt-secret-key"))
+        {
+            all.push("--jwt-secret-key=a test's key, long enough for anyone".into());
+        }
+        all.extend(databases.iter().map(|(flag, database)| {
+            format!("{flag}={}", database.url().replace(":wasam_password", ""))
+        }));
         all.extend(flags.iter().map(ToString::to_string));
         let settings = Settings::from_flags(all).expect("sane settings");
         let shop = Shop::start(&settings, &[]).await.expect("the shop starts");
