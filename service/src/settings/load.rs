@@ -139,7 +139,7 @@ fn parse<C: CommandFactory + FromArgMatches>(
     dotenv: &BTreeMap<String, String>,
 ) -> Result<Loaded<C>, LoadError> {
     let definitions = definitions();
-    let plain = Settings::augment_args(C::command()).mut_args(|arg| arg.hide_env_values(true));
+    let plain = with_settings(C::command()).mut_args(|arg| arg.hide_env_values(true));
     let mut command = plain.clone();
     for (id, name) in known(&definitions) {
         command = command.mut_arg(&id, |arg| arg.global(true).env(Resettable::Reset));
@@ -185,6 +185,15 @@ fn help(plain: Command, args: &[OsString], otherwise: clap::Error) -> clap::Erro
         .try_get_matches_from(args)
         .err()
         .unwrap_or(otherwise)
+}
+
+/// The command with the settings' flags, and still described by its own words.
+fn with_settings(command: Command) -> Command {
+    let about = command.get_about().cloned();
+    let long_about = command.get_long_about().cloned();
+    Settings::augment_args(command)
+        .about(about.map_or(Resettable::Reset, Resettable::Value))
+        .long_about(long_about.map_or(Resettable::Reset, Resettable::Value))
 }
 
 fn definitions() -> Command {

@@ -4,6 +4,7 @@ use clap::Parser;
 
 use super::{LoadError, Loaded, Origin, Profile, Secret, SettingError, Settings, secrets::SHOWN};
 
+/// What this program is for.
 #[derive(Parser, Debug)]
 #[command(name = "mart")]
 struct Cli {
@@ -234,6 +235,7 @@ fn help_names_the_environment_variables_and_nobodys_values() {
         "{help}"
     );
     assert!(!help.contains(STRONG.as_str()));
+    assert!(help.starts_with("What this program is for"), "{help}");
 }
 
 #[test]
