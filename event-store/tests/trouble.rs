@@ -92,11 +92,11 @@ async fn connections_cut_at_any_moment_lose_and_double_nothing_that_was_acknowle
         .await
         .expect("counts");
     assert_eq!(holes, 0);
-    let last: i64 = sqlx::query_scalar(
+    let gaps: i64 = sqlx::query_scalar(
         "select max(sequence) - count(*) from events where aggregate_type = 'stock'",
     )
     .fetch_one(&killer)
     .await
     .expect("counts");
-    assert_eq!(last, 0, "a stream has a hole");
+    assert_eq!(gaps, 0, "a stream has a hole");
 }
