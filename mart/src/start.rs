@@ -311,11 +311,7 @@ fn serve(
         let merged = of_this.fold(OpenApiRouter::new(), OpenApiRouter::merge);
         let answering = service::port(service, merged, common);
         let served = service::serve(listener, answering, stops.requests.clone());
-        serving.one(service.name(), async move {
-            if let Err(error) = served.await {
-                tracing::error!(service = service.name(), %error, "the {service} service can't accept connections");
-            }
-        });
+        serving.one(service.name(), served);
     }
     serving
 }

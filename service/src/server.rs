@@ -1,10 +1,31 @@
 //! From a listener to answers, until the shutdown: then what has begun is finished.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
-use axum::{Router, serve::ListenerExt};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use axum::{
+    Router,
+    extract::{ConnectInfo, Request},
+    serve::Listener,
+};
+use hyper::{body::Incoming, server::conn::http1, service::Service, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 #[cfg(test)]
 mod tests;
@@ -12,38 +33,75 @@ mod tests;
 /// How long requests that have begun may take after the shutdown.
 pub const DRAIN: Duration = Duration::from_secs(15);
 
+/// How long a connection may take to say the next request's head: its first one, or another after an answer.
+const HEAD: Duration = Duration::from_secs(30);
+
 /// Serves until `shutdown`; then takes no new connection and waits for open requests, at most [`DRAIN`].
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    shutdown: CancellationToken,
-) -> io::Result<()> {
-    serve_until(listener, router, shutdown, DRAIN).await
+pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
+    let patience = Patience {
+        head: HEAD,
+        drain: DRAIN,
+    };
+    patience.serve(listener, router, shutdown).await;
 }
 
-/// As [`serve`], with another patience.
-pub async fn serve_until(
-    listener: TcpListener,
-    router: Router,
-    shutdown: CancellationToken,
+#[derive(Clone, Copy)]
+struct Patience {
+    head: Duration,
     drain: Duration,
-) -> io::Result<()> {
-    let listener = listener.tap_io(|connection| {
-        // Without it small answers can wait for an acknowledgement; where it fails, they do.
-        let _ = connection.set_nodelay(true);
-    });
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving =
-        axum::serve(listener, service).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let too_late = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(drain).await;
-    };
-    tokio::select! {
-        ended = serving.into_future() => ended,
-        () = too_late => {
+}
+
+impl Patience {
+    async fn serve(self, mut listener: TcpListener, router: Router, shutdown: CancellationToken) {
+        let connections = TaskTracker::new();
+        loop {
+            let (stream, peer) = tokio::select! {
+                () = shutdown.cancelled() => break,
+                accepted = Listener::accept(&mut listener) => accepted,
+            };
+            let router = router.clone();
+            connections.spawn(self.converse(stream, peer, router, shutdown.clone()));
+        }
+        drop(listener);
+        connections.close();
+        if timeout(self.drain, connections.wait()).await.is_err() {
             tracing::warn!("connections were still open when the time to finish them was over");
-            Ok(())
+        }
+    }
+
+    /// One connection, until either end closes it. How it ended is of no consequence.
+    async fn converse(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        router: Router,
+        shutdown: CancellationToken,
+    ) {
+        // Without it small answers can wait for an acknowledgement; where it fails, they do.
+        let _ = stream.set_nodelay(true);
+        let asked = Arc::new(AtomicBool::new(false));
+        let router = TowerToHyperService::new(router);
+        let service = service_fn({
+            let asked = Arc::clone(&asked);
+            move |mut request: Request<Incoming>| {
+                asked.store(true, Relaxed);
+                request.extensions_mut().insert(ConnectInfo(peer));
+                router.call(request)
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.head)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = shutdown.cancelled() => {}
+        }
+        // Where not even one request's head has come to its end, nothing has begun that could be finished.
+        if asked.load(Relaxed) {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
         }
     }
 }

@@ -12,16 +12,20 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::serve_until;
+use super::{HEAD, Patience};
 use crate::{Json, Peer};
 
 struct Running {
     address: SocketAddr,
     shutdown: CancellationToken,
-    ended: JoinHandle<std::io::Result<()>>,
+    ended: JoinHandle<()>,
 }
 
 async fn start(drain: Duration) -> Running {
+    start_with(Patience { head: HEAD, drain }).await
+}
+
+async fn start_with(patience: Patience) -> Running {
     let router = Router::new()
         .route(
             "/peer",
@@ -39,7 +43,7 @@ async fn start(drain: Duration) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let ended = tokio::spawn(serve_until(listener, router, shutdown.clone(), drain));
+    let ended = tokio::spawn(patience.serve(listener, router, shutdown.clone()));
     Running {
         address,
         shutdown,
@@ -60,7 +64,6 @@ impl Running {
         self.shutdown.cancel();
         timeout(Duration::from_secs(20), self.ended)
             .await
-            .unwrap()
             .unwrap()
             .unwrap();
         begun.elapsed()
@@ -125,6 +128,41 @@ async fn a_connection_that_says_nothing_holds_up_nothing() {
     sleep(Duration::from_millis(50)).await;
     let took = running.stop().await;
     assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+/// Connections whose request head does not come to its end: the first one's, and one that follows an answer.
+async fn half_heads(running: &Running) -> [TcpStream; 2] {
+    let first = TcpStream::connect(running.address).await.unwrap();
+    let mut next = running.ask("/peer").await;
+    first_part(&mut next).await;
+    let mut both = [first, next];
+    for stream in &mut both {
+        stream
+            .write_all(b"GET /peer HTTP/1.1\r\nHos")
+            .await
+            .unwrap();
+    }
+    sleep(Duration::from_millis(50)).await;
+    both
+}
+
+#[tokio::test]
+async fn half_a_head_holds_up_nothing() {
+    let running = start(Duration::from_secs(10)).await;
+    let _half = half_heads(&running).await;
+    let took = running.stop().await;
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[tokio::test]
+async fn who_never_ends_a_head_is_hung_up_on() {
+    let head = Duration::from_millis(300);
+    let drain = Duration::from_secs(10);
+    let running = start_with(Patience { head, drain }).await;
+    for mut stream in half_heads(&running).await {
+        assert_eq!(first_part(&mut stream).await, "");
+    }
+    running.stop().await;
 }
 
 #[tokio::test]
