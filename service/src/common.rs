@@ -1,6 +1,6 @@
 //! What all handlers of a process share, whichever port they answer on.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use crate::{
     Profile, caller::Tokens, consistency::RecentWrites, cursor::CursorKey, health::Readiness,
@@ -18,7 +18,6 @@ struct Parts {
     recent_writes: RecentWrites,
     limits: RateLimits,
     readiness: Readiness,
-    started_at: Instant,
 }
 
 impl Common {
@@ -32,7 +31,6 @@ impl Common {
             recent_writes: RecentWrites::default(),
             limits: RateLimits::default(),
             readiness: Readiness::default(),
-            started_at: Instant::now(),
         }))
     }
 
@@ -64,12 +62,6 @@ impl Common {
     #[must_use]
     pub fn readiness(&self) -> &Readiness {
         &self.0.readiness
-    }
-
-    /// When the process started to serve.
-    #[must_use]
-    pub fn started_at(&self) -> Instant {
-        self.0.started_at
     }
 
     pub(crate) fn cursors(&self) -> &CursorKey {
