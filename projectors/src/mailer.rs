@@ -2,7 +2,8 @@
 
 mod delivery;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
@@ -16,6 +17,7 @@ use sqlx::postgres::PgListener;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::notification::MAIL_QUEUED;
 use delivery::Leased;
@@ -28,6 +30,8 @@ const POLL: Duration = Duration::from_secs(1);
 const CONVERSATION: Duration = Duration::from_mins(1);
 /// … and after the shutdown has begun, only this long.
 const LAST_WORDS: Duration = Duration::from_secs(10);
+/// The end of a connection may take this long.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Pause after trouble with the database.
 const TROUBLE: Duration = Duration::from_secs(1);
 
@@ -82,13 +86,15 @@ impl Mailer {
         let Some(smtp) = &self.smtp else {
             return shutdown.cancelled().await;
         };
-        let bell = Arc::new(Notify::new());
+        let bell = Notify::new();
+        let in_hand = Mutex::default();
         let workers = (0..WORKERS).map(|_| {
             let worker = Worker {
                 pool: &self.pool,
                 smtp,
                 from: &self.from,
                 bell: &bell,
+                in_hand: &in_hand,
                 shutdown: &shutdown,
             };
             worker.run()
@@ -134,6 +140,8 @@ struct Worker<'a> {
     smtp: &'a AsyncSmtpTransportBuilder,
     from: &'a Mailbox,
     bell: &'a Notify,
+    /// Mails that a worker sends, or has sent and not written down yet: their leases may run out meanwhile.
+    in_hand: &'a Mutex<BTreeSet<Uuid>>,
     shutdown: &'a CancellationToken,
 }
 
@@ -144,7 +152,13 @@ impl Worker<'_> {
             match delivery::lease(self.pool).await {
                 Ok(Some(mail)) => {
                     self.bell.notify_one();
-                    if self.deliver(&smtp, mail).await == Line::Unclear {
+                    let id = mail.notification_id;
+                    if !self.in_hand().insert(id) {
+                        continue;
+                    }
+                    let line = self.deliver(&smtp, mail).await;
+                    self.in_hand().remove(&id);
+                    if line == Line::Unclear {
                         smtp = self.connect();
                     }
                 }
@@ -161,7 +175,12 @@ impl Worker<'_> {
                 }
             }
         }
-        smtp.shutdown().await;
+        // A server that does not answer the farewell either is not waited for.
+        let _ = timeout(FAREWELL, smtp.shutdown()).await;
+    }
+
+    fn in_hand(&self) -> MutexGuard<'_, BTreeSet<Uuid>> {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A transport that keeps at most one connection, so that one worker's can be thrown away alone.

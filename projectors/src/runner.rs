@@ -16,6 +16,8 @@ use crate::{ApplyError, Progress, Projection, ReadDatabases, Watched, checkpoint
 
 /// Pauses while something is wrong: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// How often a projection without news looks whether its tables are still as it left them.
+const LOOK: Duration = Duration::from_secs(1);
 /// How often the lag is measured.
 const MEASURE: Duration = Duration::from_secs(5);
 
@@ -102,7 +104,18 @@ impl Follower {
         loop {
             let page = tokio::select! {
                 () = self.shutdown.cancelled() => return Ok(()),
-                page = subscription.next() => page?,
+                page = subscription.next() => Some(page?),
+                () = sleep(LOOK) => None,
+            };
+            let Some(page) = page else {
+                // Commits do not wait for the disk: a server that crashed comes back without the last ones.
+                let found = checkpoint::position(&mut connection, self.projection).await?;
+                if found != from {
+                    from = found;
+                    subscription.seek(from);
+                    self.show(from, stuck_before);
+                }
+                continue;
             };
             match commit_page(&mut connection, self.projection, from, &page).await? {
                 Committed::Page => from = page.through,

@@ -12,7 +12,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use uuid::Uuid;
 
-use crate::databases::{contents, number, shelves};
+use crate::databases::{number, shelves};
 use crate::messages::id;
 use crate::recorded::{Entry, adjusted, created, opened, recorded, registered};
 use crate::told::Told;
@@ -21,14 +21,14 @@ const LAMP: Uuid = id(1);
 const LAMPS: Uuid = id(2);
 
 /// Projections that run, as in one process.
-struct Running {
-    progress: Progress,
+pub struct Running {
+    pub progress: Progress,
     shutdown: CancellationToken,
     tasks: JoinSet<()>,
 }
 
 impl Running {
-    fn start(log: &Log, databases: &ReadDatabases) -> Self {
+    pub fn start(log: &Log, databases: &ReadDatabases) -> Self {
         let (progress, shutdown) = (Progress::here(), CancellationToken::new());
         let tasks = run(log, databases, &progress, &shutdown);
         Self {
@@ -38,7 +38,7 @@ impl Running {
         }
     }
 
-    async fn has_reached(&self, position: i64) {
+    pub async fn has_reached(&self, position: i64) {
         assert!(
             self.progress.wait_for_all(position, soon()).await,
             "not there in time: {:?}",
@@ -46,29 +46,29 @@ impl Running {
         );
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         self.shutdown.cancel();
         let ended = timeout(Duration::from_secs(5), self.tasks.join_all()).await;
         ended.expect("it ends when told");
     }
 }
 
-fn soon() -> Instant {
+pub fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
 /// A lamp, and `units` times one more of it.
-fn lamps(units: i64) -> Vec<Entry> {
+pub fn lamps(units: i64) -> Vec<Entry> {
     let mut entries = vec![created(LAMP), opened(LAMPS, LAMP, 0)];
     entries.extend((0..units).map(|n| adjusted(LAMPS, n + 2, 1)));
     entries
 }
 
-async fn checkpoint(pool: &PgPool) -> i64 {
+pub async fn checkpoint(pool: &PgPool) -> i64 {
     number(pool, "select position from checkpoint").await
 }
 
-async fn stock(databases: &ReadDatabases) -> i64 {
+pub async fn stock(databases: &ReadDatabases) -> i64 {
     number(
         &databases.inventory,
         "select sum(stock_level)::bigint from inventory",
@@ -169,39 +169,6 @@ async fn rows_and_checkpoint_move_together_or_not_at_all() {
     assert_eq!(running.progress.of("inventory").trouble(), None);
     assert_eq!(stock(databases).await, 3);
     running.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lost_connections_lose_and_double_nothing() {
-    let (recorded, shelves) = (recorded().await, shelves().await);
-    let databases = &shelves.pools;
-    let running = Running::start(&recorded.log(), databases);
-    let mut head = 0;
-    for part in lamps(200).chunks(10) {
-        head = recorded.append(part).await;
-        sqlx::query(
-            "select pg_terminate_backend(pid) from pg_stat_activity
-             where datname = current_database() and pid <> pg_backend_pid()",
-        )
-        .execute(&databases.inventory)
-        .await
-        .expect("connections are cut");
-    }
-    running.has_reached(head).await;
-    running.stop().await;
-    let found = contents(databases).await;
-
-    let fresh = shelves_after(&recorded.log(), head).await;
-    assert_eq!(found, fresh);
-}
-
-/// What a fresh replay leaves.
-async fn shelves_after(log: &Log, head: i64) -> String {
-    let shelves = shelves().await;
-    let running = Running::start(log, &shelves.pools);
-    running.has_reached(head).await;
-    running.stop().await;
-    contents(&shelves.pools).await
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ mod databases;
 mod day;
 mod folds;
 mod following;
+mod leases;
+mod losses;
 mod mailing;
 mod messages;
 mod orders_between;

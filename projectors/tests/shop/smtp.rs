@@ -23,6 +23,8 @@ pub enum Mood {
     CutsBeforeTheMessage,
     /// Takes this long to answer.
     Slow(Duration),
+    /// Takes the message and says nothing after that.
+    FallsSilent,
 }
 
 /// A server on a port of its own, stopped with this.
@@ -198,6 +200,9 @@ async fn converse(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Resul
                     return Ok(());
                 }
                 writer.write_all(b"250 taken\r\n").await?;
+                if mood == Mood::FallsSilent {
+                    std::future::pending::<()>().await;
+                }
             }
             "STARTTLS" => writer.write_all(b"220 go on\r\n").await?,
             "QUIT" => {
