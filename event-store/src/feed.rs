@@ -19,6 +19,8 @@ const PAGE: i64 = 1_000;
 const KEPT: i64 = 8_192;
 /// How often the log is looked at without being told.
 const POLL: Duration = Duration::from_millis(500);
+/// The longest pause before a read that failed is tried again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// Recent pages of the log, shared by all subscriptions.
 pub(crate) struct Feed {
@@ -48,6 +50,11 @@ impl Feed {
             head: watch::Sender::new(0),
             reader: OnceLock::new(),
         }
+    }
+
+    /// Tells how far the log has been read here, once somebody has subscribed to it.
+    pub(crate) fn head(&self) -> watch::Receiver<i64> {
+        self.head.subscribe()
     }
 
     fn start(self: &Arc<Self>) {
@@ -117,6 +124,7 @@ impl Drop for Feed {
 async fn follow(feed: Weak<Feed>, pool: PgPool, mut bell: watch::Receiver<i64>) {
     let mut listener = None;
     let mut through = None;
+    let mut trouble = Trouble::default();
     loop {
         if listener.is_none() {
             listener = listen(&pool).await.ok();
@@ -125,14 +133,11 @@ async fn follow(feed: Weak<Feed>, pool: PgPool, mut bell: watch::Receiver<i64>) 
             if pool.is_closed() {
                 return;
             }
-            tracing::warn!(
-                error = format!("{error:#}"),
-                "cannot follow the log; trying again"
-            );
             listener = None;
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(trouble.met(&error)).await;
             continue;
         }
+        trouble.over();
         if feed.strong_count() == 0 {
             return;
         }
@@ -140,6 +145,34 @@ async fn follow(feed: Weak<Feed>, pool: PgPool, mut bell: watch::Receiver<i64>) 
             _ = bell.changed() => {}
             lost = heard(listener.as_mut()) => if lost { listener = None },
             () = tokio::time::sleep(POLL) => {}
+        }
+    }
+}
+
+/// What keeps the log from being followed: told once, however often it is met again, and met more and more seldom.
+#[derive(Default)]
+struct Trouble {
+    told: Option<String>,
+    pause: Duration,
+}
+
+impl Trouble {
+    /// How long to wait before the next try.
+    fn met(&mut self, error: &anyhow::Error) -> Duration {
+        let error = format!("{error:#}");
+        if self.told.as_ref() == Some(&error) {
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        } else {
+            tracing::warn!(error, "cannot follow the log; trying again");
+            self.told = Some(error);
+            self.pause = POLL;
+        }
+        self.pause
+    }
+
+    fn over(&mut self) {
+        if self.told.take().is_some() {
+            tracing::info!("following the log again");
         }
     }
 }
@@ -197,7 +230,7 @@ pub struct Subscription {
 impl Subscription {
     pub(crate) fn new(pool: PgPool, feed: Arc<Feed>, after: i64) -> Self {
         feed.start();
-        let head = feed.head.subscribe();
+        let head = feed.head();
         Self {
             pool,
             feed,
@@ -236,3 +269,6 @@ impl Subscription {
         self.after
     }
 }
+
+#[cfg(test)]
+mod tests;

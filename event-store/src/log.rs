@@ -73,7 +73,7 @@ impl Log {
             .context("cannot read the log's head")
     }
 
-    /// At most `limit` events after `after`, as they are published.
+    /// At most `limit` events after `after`, as they are published; fewer where an unreadable one follows.
     pub async fn read(&self, after: i64, limit: i64) -> Result<Page> {
         read(&self.pool, after, limit).await
     }
@@ -98,6 +98,11 @@ impl Log {
         Subscription::new(self.pool.clone(), Arc::clone(&self.feed), after)
     }
 
+    /// How far subscriptions of this process have seen the log.
+    pub(crate) fn head_seen(&self) -> watch::Receiver<i64> {
+        self.feed.head()
+    }
+
     /// Where the log is read from; for queries of one's own.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
@@ -116,17 +121,26 @@ pub(crate) async fn read(pool: &PgPool, after: i64, limit: i64) -> Result<Page> 
     .fetch_all(pool)
     .await
     .context("cannot read the log")?;
-    let through = rows.last().map_or(after, |row| row.get("position"));
+    let last = rows.last().map_or(after, |row| row.get("position"));
     // Positions are dense: a hole means that rows were taken away, and skipping it would hide that for ever.
     anyhow::ensure!(
-        through - after == i64::try_from(rows.len())?,
-        "the log has a hole between positions {after} and {through}"
+        last - after == i64::try_from(rows.len())?,
+        "the log has a hole between positions {after} and {last}"
     );
-    let events = rows
-        .iter()
-        .filter_map(|row| published(row).map(|some| some.map(Arc::new)).transpose())
-        .collect::<Result<_>>()?;
-    Ok(Page { events, through })
+    let mut page = Page {
+        events: Vec::with_capacity(rows.len()),
+        through: after,
+    };
+    for row in &rows {
+        match published(row) {
+            Ok(event) => page.events.extend(event.map(Arc::new)),
+            // An event that nobody understands stops its readers just before it, not a page earlier.
+            Err(_) if page.through > after => break,
+            Err(error) => return Err(error),
+        }
+        page.through += 1;
+    }
+    Ok(page)
 }
 
 fn published(row: &PgRow) -> Result<Option<Published>> {
