@@ -8,8 +8,8 @@ use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use crate::cache::{Cache, Line};
-use crate::statement::{Connection, Outcome};
+use crate::cache::{self, Cache, Line};
+use crate::statement::{Connection, Outcome, is_final};
 use crate::stored::{NewEvent, StreamKey};
 
 /// Appends in one batch at most: keeps a statement within some hundred kilobytes.
@@ -52,6 +52,8 @@ pub(crate) enum Failed {
 enum Job {
     Append(Append),
     CatchUp(oneshot::Sender<Result<()>>),
+    /// The log has been seen to reach so far.
+    Seen(i64),
 }
 
 /// The way to the one task that writes.
@@ -109,6 +111,27 @@ impl Appender {
         answer.await?
     }
 
+    /// Catches up whenever the log is seen to have grown by another process, for as long as it is followed here.
+    pub(crate) fn follow(&self, mut head: watch::Receiver<i64>) {
+        let (jobs, known) = (self.jobs.downgrade(), Arc::clone(&self.known));
+        tokio::spawn(async move {
+            while head.changed().await.is_ok() {
+                let position = *head.borrow_and_update();
+                if position <= known.load(Ordering::Acquire) {
+                    continue;
+                }
+                match jobs
+                    .upgrade()
+                    .map(|jobs| jobs.try_send(Job::Seen(position)))
+                {
+                    // Full: the appends in the queue tell the same.
+                    Some(Ok(()) | Err(mpsc::error::TrySendError::Full(_))) => {}
+                    Some(Err(mpsc::error::TrySendError::Closed(_))) | None => return,
+                }
+            }
+        });
+    }
+
     /// The last position that this process knows to be committed.
     pub(crate) fn known(&self) -> i64 {
         self.known.load(Ordering::Acquire)
@@ -127,15 +150,16 @@ impl Writer {
         let mut jobs = Vec::with_capacity(LARGEST_BATCH);
         while queue.recv_many(&mut jobs, LARGEST_BATCH).await > 0 {
             let mut batch = Vec::with_capacity(jobs.len());
-            let mut waiting = Vec::new();
+            let (mut waiting, mut seen) = (Vec::new(), 0);
             for job in jobs.drain(..) {
                 match job {
                     Job::Append(append) => batch.push(append),
                     Job::CatchUp(reply) => waiting.push(reply),
+                    Job::Seen(position) => seen = position.max(seen),
                 }
             }
             self.write(batch).await;
-            if !waiting.is_empty() {
+            if !waiting.is_empty() || seen > self.known.load(Ordering::Acquire) {
                 let caught_up = self.catch_up().await;
                 for reply in waiting {
                     let _ = reply.send(match &caught_up {
@@ -211,11 +235,11 @@ impl Writer {
             if base > known
                 && let Err(error) = self.forget_written_elsewhere(known, base).await
             {
-                // Stale copies cost a conflict each, no more.
                 tracing::warn!(
                     error = format!("{error:#}"),
-                    "could not read what other processes wrote"
+                    "could not read what other processes wrote; forgetting all that is cached"
                 );
+                cache::lock(&self.cache).drop_all();
             }
             let last = base + i64::try_from(count).expect("a batch is small");
             self.know(last);
@@ -227,24 +251,20 @@ impl Writer {
 
     async fn catch_up(&mut self) -> Result<()> {
         let known = self.known.load(Ordering::Acquire);
-        let head = self.connection.head().await?;
-        if head > known {
-            self.forget_written_elsewhere(known, head).await?;
-            self.know(head);
+        let through = self.forget_written_elsewhere(known, i64::MAX).await?;
+        if through > known {
+            self.know(through);
         }
         Ok(())
     }
 
-    async fn forget_written_elsewhere(&mut self, after: i64, through: i64) -> Result<()> {
-        let streams = self.connection.streams_between(after, through).await?;
-        let mut cache = self
-            .cache
-            .lock()
-            .expect("no decision panics while holding it");
-        for stream in streams {
-            cache.drop_stream(&stream);
+    async fn forget_written_elsewhere(&mut self, after: i64, up_to: i64) -> Result<i64> {
+        let news = self.connection.news(after, up_to).await?;
+        let mut cache = cache::lock(&self.cache);
+        for stream in &news.streams {
+            cache.drop_stream(stream);
         }
-        Ok(())
+        Ok(news.through)
     }
 
     fn know(&self, position: i64) {
@@ -256,33 +276,24 @@ impl Writer {
     fn succeed(&self, append: Append, base: i64) -> i64 {
         let mut position = base;
         let mut firsts = Vec::new();
+        let mut cache = cache::lock(&self.cache);
         for event in &append.events {
             position += 1;
+            let key = &event.stream;
+            let line = append.lines.iter().find(|(of, _)| of == key);
+            cache.committed(key, line.map(|(_, line)| line));
             if event.sequence == 1 {
-                firsts.push((event.stream, position));
+                cache.committed_first(key, position);
+                firsts.push((key.id, position));
             }
         }
-        if !firsts.is_empty() {
-            let mut cache = self
-                .cache
-                .lock()
-                .expect("no decision panics while holding it");
-            for (stream, first) in &firsts {
-                if let Some((_, line)) = append.lines.iter().find(|(key, _)| key == stream) {
-                    cache.committed_first(stream, line, *first);
-                }
-            }
-        }
+        drop(cache);
         append.lines.iter().for_each(|(_, line)| line.settle());
         let last = if append.events.is_empty() {
             self.known.load(Ordering::Acquire)
         } else {
             position
         };
-        let firsts = firsts
-            .into_iter()
-            .map(|(key, first)| (key.id, first))
-            .collect();
         let _ = append.reply.send(Ok(Appended { last, firsts }));
         position
     }
@@ -295,10 +306,7 @@ impl Writer {
 
     fn fail(&self, append: Append, why: Failed) {
         {
-            let mut cache = self
-                .cache
-                .lock()
-                .expect("no decision panics while holding it");
+            let mut cache = cache::lock(&self.cache);
             for (key, line) in &append.lines {
                 line.settle();
                 cache.break_line(key, line);
@@ -313,8 +321,6 @@ fn rests_on_broken(append: &Append) -> bool {
 }
 
 fn is_connection_trouble(error: &anyhow::Error) -> bool {
-    !matches!(
-        error.downcast_ref::<sqlx::Error>(),
-        Some(sqlx::Error::Database(_))
-    )
+    let refused = |error: &sqlx::Error| error.as_database_error().is_some() && is_final(error);
+    !error.downcast_ref().is_some_and(refused)
 }

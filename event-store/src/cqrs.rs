@@ -191,7 +191,6 @@ impl<A: Aggregate> cqrs_es::EventStore<Adapted<A>> for CqrsStore {
         let appended = answer
             .await
             .map_err(|e| AggregateError::UnexpectedError(e.into()))?;
-        self.0.cache().drop_stream(&stream);
         match appended {
             Ok(_) => Ok(numbered
                 .into_iter()

@@ -1,6 +1,7 @@
 //! Running a decision: load, decide, append, and again when another writer was faster.
 
 use std::collections::HashMap;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -62,15 +63,22 @@ pub enum ExecuteError<R> {
 
 enum Step<T, R> {
     Load(crate::unit::Missing),
-    Wait(Result<T, R>, oneshot::Receiver<Result<Appended, Failed>>),
-    Done(Result<T, R>),
+    Wait(Said<T, R>, oneshot::Receiver<Result<Appended, Failed>>),
+    Done(Said<T, R>),
+}
+
+/// What a decision came to.
+struct Said<T, R> {
+    answer: Result<T, R>,
+    /// Up to where the log shows all that it was loaded from, by whichever process that was written.
+    seen: i64,
 }
 
 impl EventStore {
     /// Runs `work` on the aggregates as they are and appends what they decided, atomically, in a task of its own: whoever
     /// drops the returned future does not cut it short. `work` may run several times: an aggregate that is not in memory
     /// is loaded and the decision starts over, and so it does when another writer was faster. It returns only when
-    /// everything that it rests on is durable, refusals and "said twice" included.
+    /// everything that it rests on is durable, refusals and "said twice" included. Where `work` panics, so does this.
     pub async fn execute<T, R, F>(
         &self,
         context: Context,
@@ -84,7 +92,10 @@ impl EventStore {
         let store = self.clone();
         tokio::spawn(async move { store.run(&context, work).await })
             .await
-            .unwrap_or_else(|panicked| Err(ExecuteError::Unavailable(panicked.into())))
+            .unwrap_or_else(|failed| match failed.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(cancelled) => Err(ExecuteError::Unavailable(cancelled.into())),
+            })
     }
 
     async fn run<T, R, F>(
@@ -100,10 +111,11 @@ impl EventStore {
         loop {
             let (said, appended) = match self.step(context, &loaded, &mut work)? {
                 Step::Load(missing) => {
+                    let drops = self.cache().drops();
                     let entry = load(&self.pool, &missing)
                         .await
                         .map_err(ExecuteError::Unavailable)?;
-                    self.cache().put_loaded(missing.key, entry.clone());
+                    self.cache().put_loaded(missing.key, entry.clone(), drops);
                     loaded.insert(missing.key, entry);
                     continue;
                 }
@@ -117,11 +129,11 @@ impl EventStore {
                     }
                 },
             };
-            match (said, appended) {
+            match (said.answer, appended) {
                 (Ok(answer), Ok(appended)) => {
                     return Ok(Written {
                         answer,
-                        position: appended.last,
+                        position: appended.last.max(said.seen),
                         firsts: appended.firsts,
                     });
                 }
@@ -152,13 +164,15 @@ impl EventStore {
     {
         let mut cache = self.cache();
         let mut unit = Unit::new(&cache, loaded);
-        let said = match work(&mut unit) {
+        let answer = match work(&mut unit) {
             Ok(answer) => Ok(answer),
             Err(Halt::Refused(refusal)) => Err(refusal),
             Err(Halt::NotLoaded(missing)) => return Ok(Step::Load(missing)),
         };
         let touched = unit.into_touched();
-        let decided = said.is_ok() && touched.iter().any(|t| !t.events.is_empty());
+        let seen = touched.iter().map(|t| t.entry.seen).max().unwrap_or(0);
+        let said = Said { answer, seen };
+        let decided = said.answer.is_ok() && touched.iter().any(|t| !t.events.is_empty());
         if !decided && !touched.iter().any(|t| t.entry.line.is_pending()) {
             return Ok(Step::Done(said));
         }

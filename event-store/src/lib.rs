@@ -51,13 +51,17 @@ impl EventStore {
     pub async fn open(pool: PgPool) -> Result<Self> {
         let bell = watch::Sender::new(0);
         let cache = Arc::new(Mutex::new(cache::Cache::new()));
+        let claim_key = claim::ClaimKey::load(&pool).await?;
+        let appender =
+            appender::Appender::start(pool.clone(), Arc::clone(&cache), bell.clone()).await?;
+        let log = Log::with_bell(pool.clone(), bell);
+        appender.follow(log.head_seen());
         Ok(Self {
-            claim_key: claim::ClaimKey::load(&pool).await?,
-            appender: appender::Appender::start(pool.clone(), Arc::clone(&cache), bell.clone())
-                .await?,
-            log: Log::with_bell(pool.clone(), bell),
-            cache,
             pool,
+            cache,
+            appender,
+            claim_key,
+            log,
         })
     }
 
@@ -68,7 +72,8 @@ impl EventStore {
     }
 
     /// Makes sure that the next decision sees what other processes have written so far: for decisions that rest on what
-    /// they do not write (a login on the account's role).
+    /// they do not write (a login on the account's role), and for which it is not enough that a process in which
+    /// somebody follows the log learns of it some milliseconds later.
     pub async fn catch_up(&self) -> Result<()> {
         self.appender.catch_up().await
     }
@@ -80,9 +85,6 @@ impl EventStore {
     }
 
     fn cache(&self) -> MutexGuard<'_, cache::Cache> {
-        // A decision that panicked has changed nothing: entries are put in place only after it has returned.
-        self.cache
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        cache::lock(&self.cache)
     }
 }

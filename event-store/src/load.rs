@@ -59,6 +59,7 @@ pub(crate) fn fold<A: Aggregate>(stream: &mut Stream<'_>) -> Result<Entry, Unrea
     let last = i64::try_from(stream.rows.len()).expect("fewer events than 2^63");
     let first = stream.rows.first().map(|row| row.get("position"));
     let mut entry = Entry::new(state, last, first);
+    entry.seen = stream.rows.last().map_or(0, |row| row.get("position"));
     entry.weight += longest as u64;
     Ok(entry)
 }

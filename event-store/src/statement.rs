@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::{Connection as _, PgPool, Row};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::appender::Append;
 use crate::stored::StreamKey;
@@ -26,8 +26,11 @@ const APPEND: &str = "with head as (
     )
     select base, pg_notify('events', '') from head";
 
-/// How long a broken connection is mended before the appends that wait for it are given up.
+/// How long the database may take to answer, a broken connection's mending included, before the appends that wait for
+/// it are given up.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The first pause before a broken connection is mended, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
 
 /// What became of a batch.
 #[derive(Debug)]
@@ -38,108 +41,133 @@ pub(crate) enum Outcome {
     Conflict,
 }
 
+/// Which streams a part of the log is about.
+#[derive(Debug)]
+pub(crate) struct News {
+    pub streams: Vec<StreamKey>,
+    /// The last position of that part.
+    pub through: i64,
+}
+
 /// The writer's own connection, opened when needed.
 pub(crate) struct Connection {
     pool: PgPool,
     open: Option<PgConnection>,
+    patience: Duration,
 }
 
 impl Connection {
     /// `pool` tells where to connect.
     pub(crate) fn new(pool: PgPool) -> Self {
-        Self { pool, open: None }
+        Self::with_patience(pool, PATIENCE)
+    }
+
+    fn with_patience(pool: PgPool, patience: Duration) -> Self {
+        Self {
+            pool,
+            open: None,
+            patience,
+        }
     }
 
     /// Appends all or nothing. When the connection breaks before the answer, the log is asked what became of it.
     pub(crate) async fn append(&mut self, batch: &[Append]) -> Result<Outcome> {
-        let give_up = Instant::now() + PATIENCE;
-        let mut tried = false;
+        let give_up = Instant::now() + self.patience;
+        let (mut pause, longest) = PAUSES;
+        let mut sent = false;
         loop {
-            let said = match self.connect(give_up).await {
-                // Nothing was sent yet, or what was sent has been settled below.
-                Err(error) => return Err(error),
-                Ok(connection) if tried => match settle(connection, batch).await {
-                    Ok(Some(base)) => return Ok(Outcome::Committed { base }),
-                    Ok(None) => insert(connection, batch).await,
-                    Err(error) => Err(error),
-                },
-                Ok(connection) => insert(connection, batch).await,
+            let connection = self.connect(give_up).await?;
+            let error = match in_time(give_up, attempt(connection, batch, sent)).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(error) => error,
             };
-            tried = true;
-            match said {
-                Ok(base) => return Ok(Outcome::Committed { base }),
-                Err(sqlx::Error::Database(e)) if e.is_unique_violation() => {
-                    // Perhaps it is our own first try, which the database finished after the line broke.
-                    let connection = self.connect(give_up).await?;
-                    let settled = settle(connection, batch).await?;
-                    return Ok(
-                        settled.map_or(Outcome::Conflict, |base| Outcome::Committed { base })
-                    );
-                }
-                Err(error) if is_final(&error) || Instant::now() >= give_up => {
-                    return Err(error.into());
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the append's connection broke; asking the log what became of the batch");
-                    self.open = None;
-                }
+            sent = true;
+            self.open = None;
+            if is_final(&error) || Instant::now() + pause >= give_up {
+                return Err(error.into());
             }
+            tracing::warn!(%error, "the append's connection broke; asking the log what became of the batch");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(longest);
         }
     }
 
     /// The log's head; 0 when nothing has happened yet.
     pub(crate) async fn head(&mut self) -> Result<i64> {
-        let connection = self.connect(Instant::now() + PATIENCE).await?;
-        let head = sqlx::query_scalar("select position from log_head")
-            .fetch_one(&mut *connection)
-            .await;
-        if head.is_err() {
-            self.open = None;
-        }
-        head.context("cannot read the log's head")
+        let connection = self.connect(Instant::now() + self.patience).await?;
+        sqlx::query_scalar("select position from log_head")
+            .fetch_one(connection)
+            .await
+            .context("cannot read the log's head")
     }
 
-    /// The streams that have events after `after` up to `through`.
-    pub(crate) async fn streams_between(
-        &mut self,
-        after: i64,
-        through: i64,
-    ) -> Result<Vec<StreamKey>> {
-        let connection = self.connect(Instant::now() + PATIENCE).await?;
-        let rows = sqlx::query(
-            "select distinct aggregate_type, aggregate_id from events where position > $1 and position <= $2",
-        )
-        .bind(after)
-        .bind(through)
-        .fetch_all(&mut *connection)
-        .await?;
-        Ok(rows
-            .iter()
-            .filter_map(|row| {
-                Some(StreamKey {
-                    aggregate_type: crate::publish::known_type(row.get("aggregate_type"))?,
-                    id: row.get::<&str, _>("aggregate_id").parse().ok()?,
-                })
-            })
-            .collect())
+    /// What was written after `after`, up to `up_to`.
+    pub(crate) async fn news(&mut self, after: i64, up_to: i64) -> Result<News> {
+        let give_up = Instant::now() + self.patience;
+        loop {
+            let was_open = self.open.is_some();
+            let connection = self.connect(give_up).await?;
+            let error = match in_time(give_up, news(connection, after, up_to)).await {
+                Ok(news) => return Ok(news),
+                Err(error) => error,
+            };
+            self.open = None;
+            // A connection may have died while nobody used it; a new one tells.
+            if !was_open || is_final(&error) {
+                return Err(error).context("cannot read what was written lately");
+            }
+        }
     }
 
     async fn connect(&mut self, give_up: Instant) -> Result<&mut PgConnection> {
         if self.open.is_none() {
-            let mut pause = Duration::from_millis(5);
+            let (mut pause, longest) = PAUSES;
             let connection = loop {
-                match open(&self.pool).await {
+                match in_time(give_up, open(&self.pool)).await {
                     Ok(connection) => break connection,
                     Err(error) if Instant::now() + pause >= give_up => {
                         return Err(error).context("cannot connect to the event store");
                     }
                     Err(_) => tokio::time::sleep(pause).await,
                 }
-                pause = (pause * 2).min(Duration::from_millis(500));
+                pause = (pause * 2).min(longest);
             };
             self.open = Some(connection);
         }
         Ok(self.open.as_mut().expect("opened just above"))
+    }
+}
+
+/// A database that is silent for too long is as good as gone: its connection is dropped.
+async fn in_time<T>(
+    give_up: Instant,
+    answer: impl Future<Output = sqlx::Result<T>>,
+) -> sqlx::Result<T> {
+    timeout_at(give_up, answer)
+        .await
+        .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
+}
+
+/// `sent`: an earlier connection broke with this batch on its way, which may be in the log, or get there yet.
+async fn attempt(
+    connection: &mut PgConnection,
+    batch: &[Append],
+    sent: bool,
+) -> sqlx::Result<Outcome> {
+    if sent && let Some(base) = settle(connection, batch).await? {
+        return Ok(Outcome::Committed { base });
+    }
+    match insert(connection, batch).await {
+        Ok(base) => Ok(Outcome::Committed { base }),
+        Err(sqlx::Error::Database(e)) if e.is_unique_violation() => {
+            let own = if sent {
+                settle(connection, batch).await?
+            } else {
+                None
+            };
+            Ok(own.map_or(Outcome::Conflict, |base| Outcome::Committed { base }))
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -206,8 +234,33 @@ async fn settle(connection: &mut PgConnection, batch: &[Append]) -> sqlx::Result
     Ok(position.map(|position| position - 1))
 }
 
+async fn news(connection: &mut PgConnection, after: i64, up_to: i64) -> sqlx::Result<News> {
+    let rows = sqlx::query(
+        "select aggregate_type, aggregate_id, max(position) as last from events
+         where position > $1 and position <= $2 group by aggregate_type, aggregate_id",
+    )
+    .bind(after)
+    .bind(up_to)
+    .fetch_all(connection)
+    .await?;
+    let through = rows.iter().map(|row| row.get("last")).max();
+    let streams = rows
+        .iter()
+        .filter_map(|row| {
+            Some(StreamKey {
+                aggregate_type: crate::publish::known_type(row.get("aggregate_type"))?,
+                id: row.get::<&str, _>("aggregate_id").parse().ok()?,
+            })
+        })
+        .collect();
+    Ok(News {
+        streams,
+        through: through.unwrap_or(after),
+    })
+}
+
 /// The database has answered, and will answer the same again.
-fn is_final(error: &sqlx::Error) -> bool {
+pub(crate) fn is_final(error: &sqlx::Error) -> bool {
     match error {
         // Class 57: the server is going down or came back; 08: the connection; 40: serialization, deadlock; 53: resources.
         sqlx::Error::Database(e) => e.code().is_none_or(|code| {
@@ -225,3 +278,6 @@ fn is_final(error: &sqlx::Error) -> bool {
 pub fn pool_options() -> PgPoolOptions {
     PgPoolOptions::new().max_connections(8).min_connections(1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -214,6 +214,52 @@ async fn catching_up_shows_what_another_process_wrote() {
     assert_eq!(look().await, 4);
 }
 
+#[tokio::test]
+async fn what_another_process_wrote_is_shown_by_the_position_of_who_saw_it() {
+    let shelf = shelf_with(3).await;
+    let other = EventStore::open(shelf.store.log().pool().clone())
+        .await
+        .expect("a second process opens");
+    let written = tell(&shelf.store, shelf.stock, add_one())
+        .await
+        .expect("adds");
+    let level = StockLevel::try_from(4_u32).expect("a sane level");
+    let again = tell(&other, shelf.stock, Command::SetLevel { level })
+        .await
+        .expect("it is so already");
+    assert_eq!(again.position, written.position);
+}
+
+#[tokio::test]
+async fn a_process_that_follows_the_log_decides_on_what_others_wrote() {
+    let shelf = shelf_with(3).await;
+    let other = EventStore::open(shelf.store.log().pool().clone())
+        .await
+        .expect("a second process opens");
+    let mut followed = shelf.store.log().subscribe(1);
+    let stock = shelf.stock;
+    let wrote = tell(&other, stock, add_one()).await.expect("adds");
+    followed.next().await.expect("the log reads");
+    // It never asks, and writes nothing itself: the news come to it.
+    let look = || async {
+        let seen: Said<Arc<Stock>> = shelf
+            .store
+            .execute(Context::system("test"), move |unit| {
+                unit.get::<Stock>(stock)
+            })
+            .await;
+        seen.expect("reads").answer
+    };
+    let heard = async {
+        while *look().await != *wrote.answer {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), heard)
+        .await
+        .expect("the stale copy is forgotten");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_who_hangs_up_leaves_a_whole_command() {
     let shelf = shelf_with(0).await;

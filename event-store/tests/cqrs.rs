@@ -6,9 +6,9 @@ use cqrs_es::persist::PersistedEventRepository;
 use cqrs_es::{AggregateError, CqrsFramework};
 use domain::id::{ProductId, StockId};
 use domain::quantity::{Quantity, StockLevel};
-use domain::stock::{Command, Error, Stock};
+use domain::stock::{Command, Error, Event, Stock};
 use embedded_postgres::testing::database;
-use event_store::cqrs::{Adapted, CqrsStore};
+use event_store::cqrs::{Adapted, AdaptedEvent, CqrsStore};
 use event_store::{Context, EventStore, MIGRATOR, Unit};
 use postgres_es::PostgresEventRepository;
 use uuid::Uuid;
@@ -69,6 +69,50 @@ async fn the_cqrs_framework_runs_our_aggregates_on_our_log() {
         store.log().read(0, 10).await.expect("reads").events.len(),
         2
     );
+}
+
+#[tokio::test]
+async fn a_commit_that_nobody_waits_for_leaves_no_stale_copy() {
+    let database = database(&MIGRATOR).await;
+    let store = EventStore::open(database.pool()).await.expect("opens");
+    let product_id = ProductId::from(Uuid::now_v7());
+    let stock = StockId::of(product_id);
+    let level = |units: u32| StockLevel::try_from(units).expect("a sane level");
+    let (before, after) = (level(3), level(7));
+    store
+        .execute(
+            Context::system("test"),
+            move |unit: &mut Unit<'_, Error>| {
+                let level = before;
+                unit.create::<Stock>(stock, Command::Open { product_id, level })
+            },
+        )
+        .await
+        .expect("opens");
+    let theirs = CqrsStore(store.clone());
+    let loaded = cqrs_es::EventStore::<Adapted<Stock>>::load_aggregate(&theirs, &stock.to_string())
+        .await
+        .expect("loads");
+    let set = AdaptedEvent(Event::LevelSet { level: after });
+    {
+        let commit = std::pin::pin!(cqrs_es::EventStore::<Adapted<Stock>>::commit(
+            &theirs,
+            vec![set],
+            loaded,
+            HashMap::new()
+        ));
+        assert!(futures::poll!(commit).is_pending(), "queued");
+    } // and the caller hangs up
+    store.catch_up().await.expect("behind what is queued");
+    assert_eq!(store.log().head().await.expect("a head"), 2);
+    let seen = store
+        .execute(
+            Context::system("test"),
+            move |unit: &mut Unit<'_, Error>| unit.get::<Stock>(stock),
+        )
+        .await
+        .expect("reads");
+    assert_eq!(seen.answer.levels().expect("open").level, 7);
 }
 
 #[tokio::test]
