@@ -100,23 +100,27 @@ pub(crate) async fn list(
     Ok(List::Products.page(&reader, &uri, filter.limit, products, |product| product.id))
 }
 
+/// Only the filters that were given, so that each combination gets a plan of its own.
 async fn select(pool: &PgPool, filter: &Filter, after: i64) -> sqlx::Result<Vec<Product>> {
-    let searched = match filter.q {
-        Some(_) => folding(pool).await?,
+    let available = match filter.available {
+        Some(true) => "and is_available",
+        Some(false) => "and not is_available",
         None => "",
+    };
+    let searched = match filter.q {
+        Some(_) => {
+            let folding = folding(pool).await?;
+            format!("and ((name ilike $3 {folding}) or (description ilike $3 {folding}))")
+        }
+        None => String::new(),
     };
     sqlx::query_as(&format!(
         "select id, product_id, name, description, price::text as price, is_available, version
-         from product
-         where id > $1
-           and ($2::text is null or (name ilike $2 {searched}) or (description ilike $2 {searched}))
-           and ($3::boolean is null or is_available = $3)
-         order by id limit $4"
+         from product where id > $1 {available} {searched} order by id limit $2"
     ))
     .bind(after)
-    .bind(filter.q.as_deref().map(pattern))
-    .bind(filter.available)
     .bind(one_more(filter.limit))
+    .bind(filter.q.as_deref().map(pattern))
     .fetch_all(pool)
     .await
 }
