@@ -46,7 +46,7 @@ impl Reader {
         Err(behind())
     }
 
-    /// Waits until the log itself is as long as this caller knows it: it always is, save where a copy is read.
+    /// Refuses where the log itself is not as long as this caller knows it: it always is, save where a copy is read.
     pub(crate) async fn remembers(&self, freshness: Freshness) -> Result<()> {
         let Some(position) = freshness.position() else {
             return Ok(());
