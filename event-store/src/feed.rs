@@ -206,7 +206,16 @@ async fn read_on(feed: &Weak<Feed>, pool: &PgPool, through: &mut Option<i64>) ->
     };
     *through = Some(after);
     loop {
-        let page = read(pool, after, PAGE).await?;
+        let page = match read(pool, after, PAGE).await {
+            Ok(page) => page,
+            Err(error) => {
+                // What can't be understood is the readers' own trouble: they are woken to meet it.
+                if let Some(feed) = feed.upgrade().filter(|_| !error.is::<sqlx::Error>()) {
+                    feed.head.send_replace(after + 1);
+                }
+                return Err(error);
+            }
+        };
         if page.through == after {
             return Ok(());
         }

@@ -170,8 +170,12 @@ async fn a_connection_that_died_while_nobody_used_it_is_not_the_callers_trouble(
 async fn an_unreadable_event_stops_readers_just_before_it() {
     let database = database(&MIGRATOR).await;
     let store = EventStore::open(database.pool()).await.expect("opens");
+    let mut live = store.log().subscribe(0);
     open_stock(&store).await;
     open_stock(&store).await;
+    while live.position() < 2 {
+        live.next().await.expect("what can be read");
+    }
     sqlx::query(
         "with head as (update log_head set position = position + 1 returning position)
          insert into events (position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload,
@@ -190,4 +194,8 @@ async fn an_unreadable_event_stops_readers_just_before_it() {
         format!("{error:#}").contains("event 1 (opened, version 1)"),
         "{error:#}"
     );
+    let met = tokio::time::timeout(Duration::from_secs(10), live.next()).await;
+    met.expect("whoever follows the log is told")
+        .expect_err("and does not skip it");
+    assert_eq!(live.position(), 2);
 }
