@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::payment::settle::settle_payments;
@@ -22,8 +23,8 @@ const REACTIONS: [(&str, Reaction); 1] = [("settle-payments", |shop, checkpoint,
     Box::pin(settle_payments(shop, checkpoint, shutdown))
 })];
 
-/// How long a reaction that failed rests before it starts over at its checkpoint.
-const REST: Duration = Duration::from_secs(1);
+/// How long a reaction that failed rests before it starts over at its checkpoint; longer each time, up to the second.
+const RESTS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Starts all reactions. They end when told to, and at once when the set is dropped.
 #[must_use]
@@ -41,22 +42,26 @@ async fn keep_running(
     shop: Shop,
     shutdown: CancellationToken,
 ) {
+    let (mut rest, mut told) = (RESTS.0, None);
     while !shutdown.is_cancelled() {
+        let began = Instant::now();
         let pool = shop.store.log().pool().clone();
         let run = async {
             let checkpoint = Checkpoint::of(name, pool).await?;
             reaction(shop.clone(), checkpoint, shutdown.clone()).await
         };
-        if let Err(error) = run.await {
-            tracing::error!(
-                reaction = name,
-                error = format!("{error:#}"),
-                "a reaction failed; it starts over"
-            );
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = tokio::time::sleep(REST) => {}
-            }
+        let Err(error) = run.await else {
+            continue;
+        };
+        let error = Some(format!("{error:#}"));
+        if error != told || began.elapsed() > RESTS.1 {
+            tracing::error!(reaction = name, error, "a reaction failed; it starts over");
+            rest = RESTS.0;
+        }
+        told = error;
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = tokio::time::sleep(rest) => rest = (rest * 2).min(RESTS.1),
         }
     }
 }
