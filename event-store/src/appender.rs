@@ -12,7 +12,7 @@ use crate::cache::{self, Cache, Line};
 use crate::statement::{Connection, Outcome, is_final};
 use crate::stored::{NewEvent, StreamKey};
 
-/// Appends in one batch at most: keeps a statement within some hundred kilobytes.
+/// Appends in one batch at most: of orders, some hundred kilobytes.
 const LARGEST_BATCH: usize = 512;
 /// Appends that may wait; more are refused at once, which is kinder than a time-out.
 const LONGEST_QUEUE: usize = 20_000;
@@ -233,7 +233,7 @@ impl Writer {
         let outcome = self.connection.append(batch).await?;
         if let Outcome::Committed { base } = outcome {
             if base > known
-                && let Err(error) = self.forget_written_elsewhere(known, base).await
+                && let Err(error) = self.forget_written_elsewhere(known, Some(base)).await
             {
                 tracing::warn!(
                     error = format!("{error:#}"),
@@ -251,14 +251,14 @@ impl Writer {
 
     async fn catch_up(&mut self) -> Result<()> {
         let known = self.known.load(Ordering::Acquire);
-        let through = self.forget_written_elsewhere(known, i64::MAX).await?;
+        let through = self.forget_written_elsewhere(known, None).await?;
         if through > known {
             self.know(through);
         }
         Ok(())
     }
 
-    async fn forget_written_elsewhere(&mut self, after: i64, up_to: i64) -> Result<i64> {
+    async fn forget_written_elsewhere(&mut self, after: i64, up_to: Option<i64>) -> Result<i64> {
         let news = self.connection.news(after, up_to).await?;
         let mut cache = cache::lock(&self.cache);
         for stream in &news.streams {

@@ -95,14 +95,11 @@ impl Connection {
     /// The log's head; 0 when nothing has happened yet.
     pub(crate) async fn head(&mut self) -> Result<i64> {
         let connection = self.connect(Instant::now() + self.patience).await?;
-        sqlx::query_scalar("select position from log_head")
-            .fetch_one(connection)
-            .await
-            .context("cannot read the log's head")
+        head(connection).await.context("cannot read the log's head")
     }
 
-    /// What was written after `after`, up to `up_to`.
-    pub(crate) async fn news(&mut self, after: i64, up_to: i64) -> Result<News> {
+    /// What was written after `after`, up to `up_to` or the log's head.
+    pub(crate) async fn news(&mut self, after: i64, up_to: Option<i64>) -> Result<News> {
         let give_up = Instant::now() + self.patience;
         loop {
             let was_open = self.open.is_some();
@@ -234,16 +231,24 @@ async fn settle(connection: &mut PgConnection, batch: &[Append]) -> sqlx::Result
     Ok(position.map(|position| position - 1))
 }
 
-async fn news(connection: &mut PgConnection, after: i64, up_to: i64) -> sqlx::Result<News> {
+async fn news(connection: &mut PgConnection, after: i64, up_to: Option<i64>) -> sqlx::Result<News> {
+    let through = match up_to {
+        Some(position) => position,
+        None => head(connection).await?,
+    };
+    if through <= after {
+        return Ok(News {
+            streams: Vec::new(),
+            through: after,
+        });
+    }
     let rows = sqlx::query(
-        "select aggregate_type, aggregate_id, max(position) as last from events
-         where position > $1 and position <= $2 group by aggregate_type, aggregate_id",
+        "select distinct aggregate_type, aggregate_id from events where position > $1 and position <= $2",
     )
     .bind(after)
-    .bind(up_to)
+    .bind(through)
     .fetch_all(connection)
     .await?;
-    let through = rows.iter().map(|row| row.get("last")).max();
     let streams = rows
         .iter()
         .filter_map(|row| {
@@ -253,10 +258,13 @@ async fn news(connection: &mut PgConnection, after: i64, up_to: i64) -> sqlx::Re
             })
         })
         .collect();
-    Ok(News {
-        streams,
-        through: through.unwrap_or(after),
-    })
+    Ok(News { streams, through })
+}
+
+async fn head(connection: &mut PgConnection) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select position from log_head")
+        .fetch_one(connection)
+        .await
 }
 
 /// The database has answered, and will answer the same again.
