@@ -12,6 +12,9 @@ use crate::account::Account;
 use crate::error::Trying;
 use crate::{Error, SYSTEM_DATA_DIR};
 
+/// Root opens files in folders of other accounts: a link there must not lead it elsewhere.
+pub(crate) const NO_LINK: i32 = nix::libc::O_NOFOLLOW;
+
 /// The data directory to use: `dir` itself, or, when we are root and the account that runs PostgreSQL can't walk to it,
 /// [`SYSTEM_DATA_DIR`]; when `dir` was set explicitly, that is an error instead. Makes nothing.
 pub fn reachable_data_dir(dir: &Path, explicit: bool) -> Result<PathBuf, Error> {
@@ -73,6 +76,7 @@ impl Locked {
             .truncate(false)
             .write(true)
             .mode(0o600)
+            .custom_flags(NO_LINK)
             .open(&file)
             .trying("open", &file)?;
         match lock.try_lock() {

@@ -85,6 +85,9 @@ pub enum Error {
     /// The server ended, or was not ready in time.
     #[error("PostgreSQL did not start: {0}")]
     NotStarted(String),
+    /// The server crashed, or did not stop in time and was ended by force.
+    #[error("PostgreSQL did not end cleanly; nothing is lost, the next start recovers")]
+    NotStopped,
     /// A file or folder could not be used.
     #[error("can't {what} {}: {source}", path.display())]
     Io {

@@ -1,6 +1,8 @@
 //! What an earlier run left: a server that still runs, or a `postmaster.pid` that names someone else.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -11,17 +13,21 @@ use nix::unistd::Pid;
 
 use crate::Error;
 use crate::account::Account;
+use crate::directory::NO_LINK;
 use crate::error::Trying;
 
-/// Every process of a server works in its cluster's directory. That link is for the same account's eyes only, and root in
-/// a container may lack the right to look as well, so the account itself is asked.
+/// Every process of a server is called `postgres` and works in its cluster's directory. That link is for the same account's
+/// eyes only, and root in a container may lack the right to look as well, so the account itself is asked.
 const LIST_PROCESSES: &str = r#"
 if [ -e /proc/self/cwd ]; then
     for process in /proc/[0-9]*; do
-        if [ "$process/cwd" -ef "$1" ]; then echo "${process#/proc/}"; fi
+        [ "$process/cwd" -ef "$1" ] || continue
+        name=
+        read -r name 2>/dev/null <"$process/comm"
+        if [ "$name" = postgres ]; then echo "${process#/proc/}"; fi
     done
 else
-    lsof -a -d cwd -t "$1" 2>/dev/null
+    lsof -a -c postgres -d cwd -t "$1" 2>/dev/null
 fi
 true
 "#;
@@ -68,7 +74,13 @@ pub(crate) fn settle(
 /// PostgreSQL takes any pid that exists for a server, also a zombie's or another program's, and would not start. It knows
 /// that its parent's is none, and that is ours. The rest of the file tells it which shared memory to clear away.
 fn disown(file: &Path, rest: &str) -> Result<(), Error> {
-    fs::write(file, format!("{}\n{rest}", std::process::id())).trying("write", file)
+    OpenOptions::new()
+        .write(true)
+        .truncate(true)
+        .custom_flags(NO_LINK)
+        .open(file)
+        .and_then(|mut open| write!(open, "{}\n{rest}", std::process::id()))
+        .trying("write", file)
 }
 
 fn stop(postmaster: Pid, cluster: &Path, account: &Account) -> Result<(), Error> {
@@ -103,7 +115,7 @@ fn wait_until_gone(cluster: &Path, account: &Account, patience: Duration) -> Res
     }
 }
 
-/// The processes that work in this directory.
+/// The server's processes that work in this directory.
 fn processes_in(directory: &Path, account: &Account) -> Result<Vec<i32>, Error> {
     let shell = Path::new("/bin/sh");
     let output = account

@@ -18,9 +18,12 @@ use crate::child::{Life, detach};
 pub(crate) struct Process {
     pub(crate) pid: u32,
     died: watch::Receiver<Option<String>>,
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    stop: Option<Sender<Duration>>,
+    thread: Option<JoinHandle<bool>>,
 }
+
+/// How long a clean stop may take when nobody says so.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Process {
     pub(crate) fn start(mut command: Command) -> std::io::Result<Self> {
@@ -33,10 +36,11 @@ impl Process {
             .spawn(move || match command.spawn() {
                 Ok(child) => {
                     let _ = started.send(Ok(child.id()));
-                    watch_over(child, &stopped, &death);
+                    watch_over(child, &stopped, &death)
                 }
                 Err(error) => {
                     let _ = started.send(Err(error));
+                    false
                 }
             })?;
         let pid = start.recv().map_err(std::io::Error::other)??;
@@ -52,54 +56,71 @@ impl Process {
     pub(crate) fn died(&self) -> watch::Receiver<Option<String>> {
         self.died.clone()
     }
+
+    /// Stops the server with a last checkpoint, by force after `patience`; whether it was a clean end.
+    pub(crate) fn stop(&mut self, patience: Duration) -> bool {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(patience);
+        }
+        let thread = self.thread.take();
+        thread.is_some_and(|thread| thread.join().unwrap_or(false))
+    }
 }
 
 impl Drop for Process {
-    /// Stops the server with a last checkpoint and waits for it.
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.stop(PATIENCE);
     }
 }
 
-fn watch_over(mut child: Child, stopped: &Receiver<()>, death: &watch::Sender<Option<String>>) {
-    while stopped.recv_timeout(Duration::from_millis(50)) == Err(RecvTimeoutError::Timeout) {
+/// Whether it ended cleanly.
+fn watch_over(
+    mut child: Child,
+    stopped: &Receiver<Duration>,
+    death: &watch::Sender<Option<String>>,
+) -> bool {
+    let patience = loop {
+        match stopped.recv_timeout(Duration::from_millis(50)) {
+            Ok(patience) => break patience,
+            Err(RecvTimeoutError::Disconnected) => break PATIENCE,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
         if let Ok(Some(status)) = child.try_wait() {
             death.send_replace(Some(told(status)));
-            return;
+            return false;
         }
-    }
-    stop(&mut child);
+    };
+    stop(&mut child, patience)
 }
 
 /// Fast, then immediate, then by force.
-fn stop(child: &mut Child) {
+fn stop(child: &mut Child, patience: Duration) -> bool {
     let Ok(pid) = i32::try_from(child.id()) else {
-        return;
+        return false;
     };
     let begin = Instant::now();
-    for (signal, seconds) in [
-        (Signal::SIGINT, 15),
-        (Signal::SIGQUIT, 4),
-        (Signal::SIGKILL, 1),
+    let moment = Duration::from_secs(1);
+    for (signal, patience) in [
+        (Signal::SIGINT, patience),
+        (Signal::SIGQUIT, moment),
+        (Signal::SIGKILL, moment),
     ] {
         let _ = kill(Pid::from_raw(pid), signal);
         let asked = Instant::now();
-        while asked.elapsed() < Duration::from_secs(seconds) {
+        while asked.elapsed() < patience {
             if let Ok(Some(status)) = child.try_wait() {
                 let milliseconds = begin.elapsed().as_millis();
                 tracing::debug!(
                     "PostgreSQL stopped after {milliseconds} ms: {}",
                     told(status)
                 );
-                return;
+                return status.success();
             }
             sleep(Duration::from_millis(5));
         }
-        tracing::warn!("PostgreSQL did not stop within {seconds} s of {signal}");
+        tracing::warn!("PostgreSQL did not stop within {patience:?} of {signal}");
     }
+    false
 }
 
 fn told(status: ExitStatus) -> String {

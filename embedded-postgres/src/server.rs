@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::account::Account;
 use crate::binaries::{Binaries, Cluster};
 use crate::cluster::{self, Kind};
-use crate::directory::Locked;
+use crate::directory::{Locked, NO_LINK};
 use crate::error::Trying;
 use crate::process::Process;
 use crate::socket::{self, Address};
@@ -121,15 +121,16 @@ impl Server {
         self.address.url(database)
     }
 
-    /// Makes the database when it is missing.
-    pub async fn ensure_database(&self, database: &str) -> Result<(), Error> {
+    /// Makes those of these databases that are missing.
+    pub async fn ensure_databases(&self, databases: &[&str]) -> Result<(), Error> {
         let mut admin = self.options("postgres").connect().await?;
-        let there: bool =
-            sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
-                .bind(database)
-                .fetch_one(&mut admin)
-                .await?;
-        if !there {
+        let there: Vec<String> = sqlx::query_scalar("select datname::text from pg_database")
+            .fetch_all(&mut admin)
+            .await?;
+        for database in databases {
+            if there.iter().any(|there| there == database) {
+                continue;
+            }
             let quoted = database.replace('"', "\"\"");
             admin
                 .execute(format!("create database \"{quoted}\"").as_str())
@@ -147,6 +148,16 @@ impl Server {
 
     /// Stops the server cleanly; close the pools first. Blocking. Dropping does the same.
     pub fn stop(self) {}
+
+    /// The same, and ends it by force (in at most 2 s more) when it takes longer than `patience`, which is an error:
+    /// the next start has to recover.
+    pub fn stop_within(mut self, patience: Duration) -> Result<(), Error> {
+        if self.process.stop(patience) {
+            Ok(())
+        } else {
+            Err(Error::NotStopped)
+        }
+    }
 }
 
 /// A folder that is removed when the server is gone; it need not lie in the data directory.
@@ -253,6 +264,7 @@ impl Start<'_> {
             .create(true)
             .append(true)
             .mode(0o600)
+            .custom_flags(NO_LINK)
             .open(&self.log)
     }
 

@@ -40,8 +40,9 @@ fn short(preferred: &Path) -> Result<PathBuf, Error> {
         return Ok(preferred.to_owned());
     }
     let parent = preferred.parent().unwrap_or(preferred);
-    let number = fs::metadata(parent).trying("read", parent)?.ino();
-    Ok(std::env::temp_dir().join(format!("online-mart-{number:x}")))
+    let found = fs::metadata(parent).trying("read", parent)?;
+    let name = format!("online-mart-{:x}-{:x}", found.dev(), found.ino());
+    Ok(std::env::temp_dir().join(name))
 }
 
 /// How one user reaches one server by its socket.

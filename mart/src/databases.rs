@@ -15,13 +15,10 @@ use service::{
     Settings,
     settings::{DatabaseUrl, SettingError},
 };
-use sqlx::{
-    ConnectOptions, Connection, Executor, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
-use tokio::time::timeout;
+use sqlx::{PgPool, postgres::PgConnectOptions};
+use tokio::time::{Instant, timeout};
 
-use crate::waiting::Waiting;
+use crate::{pools, waiting::Waiting};
 
 /// Where the data goes when nobody says otherwise.
 pub const DATA_DIR: &str = "./data";
@@ -33,10 +30,12 @@ const PASSWORD: &str = "wasam_password";
 /// Connections that the event store may hold, and each service's read models.
 const STORE_CONNECTIONS: u32 = 16;
 const READ_CONNECTIONS: u32 = 10;
-/// A connection that lay idle for longer is tried before it is used: its server may be gone.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// How long connections in use may hold up the end.
 const CLOSING: Duration = Duration::from_secs(1);
+/// How long a stop may take altogether when nobody is in a hurry.
+pub(crate) const STOPPING: Duration = Duration::from_secs(20);
+/// What the embedded server may need of it when it does not stop by itself.
+const BY_FORCE: Duration = Duration::from_secs(2);
 
 /// What the databases are called.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +67,20 @@ impl Default for DatabaseNames {
             payment: "wasam_database_payment",
             notification: "wasam_database_notification",
         }
+    }
+}
+
+impl DatabaseNames {
+    fn all(self) -> [&'static str; 7] {
+        [
+            self.event_store,
+            self.product,
+            self.inventory,
+            self.order,
+            self.user,
+            self.payment,
+            self.notification,
+        ]
     }
 }
 
@@ -114,6 +127,10 @@ impl Servers {
         let server = tokio::task::spawn_blocking(start)
             .await
             .context("the start of Postgres was cut short")??;
+        server
+            .ensure_databases(&DatabaseNames::default().all())
+            .await
+            .context("can't make the databases")?;
         Ok(Place::Embedded(Box::new(server)).into())
     }
 
@@ -222,13 +239,7 @@ impl Servers {
     ) -> anyhow::Result<PgConnectOptions> {
         let url = match (named, &self.place, &settings.database_url) {
             (Some(url), ..) => url.clone(),
-            (None, Place::Embedded(server), _) => {
-                server
-                    .ensure_database(database)
-                    .await
-                    .with_context(|| format!("can't make the database {database}"))?;
-                return Ok(server.options(database));
-            }
+            (None, Place::Embedded(server), _) => return Ok(server.options(database)),
             (None, Place::Joined(server), _) => return Ok(server.options(database)),
             (None, Place::External, Some(server)) => server.with_database(database),
             (None, Place::External, None) => {
@@ -243,7 +254,7 @@ impl Servers {
         let options = PgConnectOptions::from_str(url.expose()).map_err(|error| {
             SettingError::new(setting, format!("is no address of a Postgres: {error}"))
         })?;
-        ensure_database(&options, url.database().unwrap_or(database))
+        pools::ensure_database(&options, url.database().unwrap_or(database))
             .await
             .with_context(|| format!("{setting}: can't connect to {url}"))?;
         Ok(options)
@@ -266,28 +277,33 @@ impl Servers {
         }
     }
 
-    /// Closes all connections, then stops what this process started.
-    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+    /// Closes all connections, then stops what this process started, by force where it is not gone at the end of `patience`.
+    pub(crate) async fn stop(self, patience: Duration) -> anyhow::Result<()> {
+        let end = Instant::now() + patience - BY_FORCE;
         let pools = self
             .pools
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        if timeout(CLOSING, join_all(pools.iter().map(PgPool::close)))
+        if timeout(CLOSING, join_all(pools.iter().map(pools::close)))
             .await
             .is_err()
         {
             tracing::warn!("connections to the databases were still in use when they were closed");
         }
         match self.place {
-            Place::Embedded(server) => tokio::task::spawn_blocking(move || server.stop())
-                .await
-                .context("Postgres' stop was cut short"),
+            Place::Embedded(server) => {
+                let patience = end.saturating_duration_since(Instant::now());
+                tokio::task::spawn_blocking(move || server.stop_within(patience))
+                    .await
+                    .context("Postgres' stop was cut short")??;
+                Ok(())
+            }
             Place::Joined(_) | Place::External => Ok(()),
         }
     }
 
     fn pool(&self, options: PgConnectOptions, connections: u32) -> PgPool {
-        let pool = pool(options, connections);
+        let pool = pools::open(options, connections);
         self.pools
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -303,47 +319,4 @@ impl From<Place> for Servers {
             pools: Mutex::default(),
         }
     }
-}
-
-/// Makes the database where the server has none of this name and the role may.
-async fn ensure_database(options: &PgConnectOptions, database: &str) -> sqlx::Result<()> {
-    const NO_SUCH_DATABASE: &str = "3D000";
-    const MADE_MEANWHILE: [&str; 2] = ["42P04", "23505"];
-    match options.connect().await {
-        Ok(connection) => return connection.close().await,
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(NO_SUCH_DATABASE) => {}
-        Err(error) => return Err(error),
-    }
-    let mut connection = options.clone().database("postgres").connect().await?;
-    let create = format!("create database \"{}\"", database.replace('"', "\"\""));
-    if let Err(error) = connection.execute(create.as_str()).await {
-        let code = error
-            .as_database_error()
-            .and_then(sqlx::error::DatabaseError::code);
-        if !code.is_some_and(|code| MADE_MEANWHILE.contains(&&*code)) {
-            return Err(error);
-        }
-    }
-    connection.close().await
-}
-
-fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(5))
-        .test_before_acquire(false)
-        .before_acquire(|connection, idle| {
-            Box::pin(async move {
-                if idle.idle_for < TRUSTED_IDLE {
-                    return Ok(true);
-                }
-                Ok(connection.ping().await.is_ok())
-            })
-        })
-        .connect_lazy_with(
-            options
-                .application_name("online-mart")
-                // Migrations look whether their own table is there, and would be told so in a notice each time.
-                .options([("client_min_messages", "warning")]),
-        )
 }

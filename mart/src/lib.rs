@@ -3,6 +3,7 @@
 pub mod config;
 pub mod databases;
 mod health;
+mod pools;
 pub mod ports;
 pub mod roles;
 mod running;

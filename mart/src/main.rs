@@ -12,7 +12,7 @@ use service::{
 
 /// Exit code when a second signal did not let the end be an orderly one, as shells write SIGINT.
 const ASKED_TWICE: i32 = 130;
-/// How long the end may take altogether; whoever sent the signal will not wait for much longer.
+/// How long the end may take altogether; every part of it has its own bound, so this one is for what nobody thought of.
 const PATIENCE: Duration = Duration::from_secs(24);
 /// How long blocking work may take after everything else has ended.
 const LEFTOVERS: Duration = Duration::from_secs(20);
@@ -148,15 +148,20 @@ async fn up(settings: &Settings, roles: &[Role]) -> anyhow::Result<ExitCode> {
     waiting.done();
     let ending = async {
         match failure {
-            Some(failure) => shop.abandon().await.and(Err(failure)),
+            Some(failure) => {
+                if let Err(error) = shop.abandon().await {
+                    tracing::warn!(error = format!("{error:#}"), "the end was no orderly one");
+                }
+                Err(failure)
+            }
             None => shop.shutdown().await,
         }
     };
     tokio::select! {
         ended = ending => ended.map(|()| ExitCode::SUCCESS),
         () = tokio::time::sleep(PATIENCE) => {
-            tracing::warn!("the end took too long; Postgres goes on stopping by itself");
-            std::process::exit(0)
+            tracing::error!("the end took too long; Postgres is told to stop when this process is gone");
+            std::process::exit(1)
         }
         heard = another_signal() => {
             heard?;

@@ -10,11 +10,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    databases::STOPPING,
     health,
     start::{Parts, RunningShop},
 };
 
-// Requests may take 15 s (`service::server::DRAIN`), mails meanwhile 10; with Postgres' own stop it stays below 25.
+/// How long the end may take altogether: whoever sent the signal will not wait for more than 25 s.
+const WHOLE: Duration = Duration::from_secs(23);
+// Requests may take 15 s of it (`service::server::DRAIN`), mails meanwhile 10; Postgres gets what is left.
+const REQUESTS: Duration = Duration::from_secs(16);
 const MAILS: Duration = Duration::from_secs(11);
 const CATCHING_UP: Duration = Duration::from_secs(2);
 const LAST_WORK: Duration = Duration::from_secs(2);
@@ -54,34 +58,38 @@ impl RunningShop {
             projecting,
             ..
         } = self.parts;
-        let mails_end = Instant::now() + MAILS;
+        let begin = Instant::now();
         health::stopping(&common);
         stops.health.cancel();
         stops.mails.cancel();
         stops.requests.cancel();
-        serving.end().await;
+        if timeout_at(begin + REQUESTS, serving.end()).await.is_err() {
+            tracing::warn!("some requests were not finished in time");
+        }
         stops.reactions.cancel();
-        if let (Some(progress), Ok(head)) = (projecting, log.head().await) {
+        if let Some(progress) = projecting {
+            let end = Instant::now() + CATCHING_UP;
             // The next start goes on from wherever they are.
-            let _reached = progress
-                .wait_for_all(head, Instant::now() + CATCHING_UP)
-                .await;
+            if let Ok(Ok(head)) = timeout_at(end, log.head()).await {
+                let _reached = progress.wait_for_all(head, end).await;
+            }
         }
         stops.projections.cancel();
-        if timeout_at(mails_end.max(Instant::now() + LAST_WORK), working.end())
-            .await
-            .is_err()
-        {
+        let work_end = (begin + MAILS).max(Instant::now() + LAST_WORK);
+        if timeout_at(work_end, working.end()).await.is_err() {
             tracing::warn!("some work was not finished in time; the next start goes on with it");
         }
-        self.servers.stop().await
+        drop((serving, working));
+        self.servers
+            .stop(WHOLE.saturating_sub(begin.elapsed()))
+            .await
     }
 
     /// Drops everything at once: for a shop whose Postgres is gone, where nothing can be finished.
     pub async fn abandon(self) -> anyhow::Result<()> {
         health::stopping(&self.parts.common);
         drop(self.parts);
-        self.servers.stop().await
+        self.servers.stop(STOPPING).await
     }
 }
 

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use write_api::{Shop as Counter, SimulatedGateway};
 
 use crate::{
-    databases::{self, Servers},
+    databases::{self, STOPPING, Servers},
     health,
     ports::{self, Port},
     roles::Role,
@@ -65,6 +65,7 @@ impl Shop {
             let refusal = "relay can't run, this version has no Kafka mirror yet";
             return Err(SettingError::new("--role", refusal).into());
         }
+        Mailer::check(smtp(settings), &settings.mail_from).map_err(mail_setting)?;
         let servers = Servers::start(settings, waiting).await?;
         waiting.for_("the databases' tables");
         let started = async {
@@ -80,7 +81,7 @@ impl Shop {
                 notes,
             }),
             Err(error) => {
-                if let Err(stop) = servers.stop().await {
+                if let Err(stop) = servers.stop(STOPPING).await {
                     tracing::error!(error = format!("{stop:#}"), "Postgres did not stop");
                 }
                 Err(error)
@@ -282,16 +283,23 @@ async fn read_models(
 }
 
 fn mailer(settings: &Settings, databases: &ReadDatabases) -> Result<Mailer, SettingError> {
-    let smtp = settings.smtp_url.as_ref().map(|url| url.expose().as_str());
-    let made = Mailer::new(databases.notification.clone(), smtp, &settings.mail_from);
-    made.map_err(|error| match error {
+    let pool = databases.notification.clone();
+    Mailer::new(pool, smtp(settings), &settings.mail_from).map_err(mail_setting)
+}
+
+fn smtp(settings: &Settings) -> Option<&str> {
+    settings.smtp_url.as_ref().map(|url| url.expose().as_str())
+}
+
+fn mail_setting(error: MailSettingsError) -> SettingError {
+    match error {
         MailSettingsError::SmtpUrl(why) => {
             SettingError::new("SMTP_URL", format!("is no mail server's: {why}"))
         }
         MailSettingsError::From(why) => {
             SettingError::new("MAIL_FROM", format!("is no mailbox: {why}"))
         }
-    })
+    }
 }
 
 fn serve(

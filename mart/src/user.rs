@@ -8,7 +8,10 @@ use event_store::EventStore;
 use service::Settings;
 use tokio::time::Instant;
 
-use crate::{databases::Servers, waiting::Waiting};
+use crate::{
+    databases::{STOPPING, Servers},
+    waiting::Waiting,
+};
 
 /// A shop that is just starting or stopping has its data directory locked but no server that could be joined.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,8 +31,9 @@ pub async fn grant(settings: &Settings, who: &RoleOf) -> anyhow::Result<()> {
     let (store, servers) = open(settings).await?;
     let granted = write_api::grant(&store, &who.name, &who.role).await;
     drop(store);
-    servers.stop().await?;
-    granted.with_context(|| format!("can't give {} the role {}", who.name, who.role))
+    let stopped = servers.stop(STOPPING).await;
+    granted.with_context(|| format!("can't give {} the role {}", who.name, who.role))?;
+    stopped
 }
 
 /// Takes the role away.
@@ -37,8 +41,9 @@ pub async fn revoke(settings: &Settings, who: &RoleOf) -> anyhow::Result<()> {
     let (store, servers) = open(settings).await?;
     let revoked = write_api::revoke(&store, &who.name, &who.role).await;
     drop(store);
-    servers.stop().await?;
-    revoked.with_context(|| format!("can't take the role {} from {}", who.role, who.name))
+    let stopped = servers.stop(STOPPING).await;
+    revoked.with_context(|| format!("can't take the role {} from {}", who.role, who.name))?;
+    stopped
 }
 
 /// The event store of the shop that runs on the data directory, or of its Postgres, started for us.

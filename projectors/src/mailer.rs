@@ -69,15 +69,18 @@ pub async fn run_mailer(
 }
 
 impl Mailer {
+    /// Whether these settings will do.
+    pub fn check(smtp_url: Option<&str>, from: &str) -> Result<(), MailSettingsError> {
+        parse(smtp_url, from).map(drop)
+    }
+
     /// Connects to nothing yet. Without `smtp_url` nothing is sent and mails stay queued.
     pub fn new(
         pool: PgPool,
         smtp_url: Option<&str>,
         from: &str,
     ) -> Result<Self, MailSettingsError> {
-        let from = from.parse().map_err(MailSettingsError::From)?;
-        let smtp = smtp_url.map(Smtp::from_url).transpose();
-        let smtp = smtp.map_err(MailSettingsError::SmtpUrl)?;
+        let (smtp, from) = parse(smtp_url, from)?;
         Ok(Self { pool, smtp, from })
     }
 
@@ -101,6 +104,15 @@ impl Mailer {
         });
         tokio::join!(join_all(workers), ring(&self.pool, &bell, &shutdown));
     }
+}
+
+fn parse(
+    smtp_url: Option<&str>,
+    from: &str,
+) -> Result<(Option<AsyncSmtpTransportBuilder>, Mailbox), MailSettingsError> {
+    let from = from.parse().map_err(MailSettingsError::From)?;
+    let smtp = smtp_url.map(Smtp::from_url).transpose();
+    Ok((smtp.map_err(MailSettingsError::SmtpUrl)?, from))
 }
 
 /// Wakes one worker when mails were queued, and every second in case some are due again; a worker that found one wakes

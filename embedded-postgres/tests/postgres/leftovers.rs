@@ -142,6 +142,28 @@ fn a_postmaster_pid_whose_number_is_another_programs_now_does_not_matter() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_program_that_works_in_the_clusters_folder_is_left_alone() {
+    let workplace = Workplace::new();
+    drop(workplace.start().unwrap());
+    let owner = fs::metadata(workplace.cluster()).unwrap();
+    let mut other = Command::new("sleep");
+    other.arg("600").current_dir(workplace.cluster());
+    if nix::unistd::geteuid().is_root() {
+        other.uid(owner.uid()).gid(owner.gid());
+    }
+    let mut other = other.spawn().unwrap();
+    let content = pid_file_naming(other.id(), &workplace);
+    leave(&content, &workplace);
+    let started = std::time::Instant::now();
+    workplace.start().unwrap();
+    assert!(is_alive(other.id()), "the other program must be left alone");
+    assert!(started.elapsed().as_secs() < 10, "nobody waits for it");
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
+#[test]
 fn an_empty_postmaster_pid_does_not_matter() {
     let workplace = Workplace::new();
     drop(workplace.start().unwrap());

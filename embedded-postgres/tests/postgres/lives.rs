@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
-use embedded_postgres::{Server, join};
+use embedded_postgres::{Error, Server, join};
 use nix::sys::signal::Signal;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
@@ -114,7 +114,10 @@ async fn a_missing_database_is_made_once() {
     let workplace = Workplace::new();
     let server = workplace.start().unwrap();
     for _ in 0..2 {
-        server.ensure_database("shop \"one\"").await.unwrap();
+        server
+            .ensure_databases(&["postgres", "shop \"one\""])
+            .await
+            .unwrap();
     }
     let mut connection = server.options("shop \"one\"").connect().await.unwrap();
     connection.ping().await.unwrap();
@@ -171,6 +174,26 @@ async fn its_death_is_told_and_the_next_start_recovers() {
 
     let again = workplace.start().unwrap();
     assert_eq!(remembered(&again).await, ["socks"]);
+}
+
+#[tokio::test]
+async fn one_that_does_not_stop_is_ended_by_force_and_that_is_told() {
+    let workplace = Workplace::new();
+    let server = workplace.start().unwrap();
+    remember(&server, "socks").await;
+    let pid = server.pid();
+    send(pid, Signal::SIGSTOP);
+    let patience = std::time::Duration::from_millis(100);
+    assert!(matches!(
+        server.stop_within(patience),
+        Err(Error::NotStopped)
+    ));
+    assert!(!is_alive(pid));
+
+    let again = workplace.start().unwrap();
+    assert_eq!(remembered(&again).await, ["socks"]);
+    let patience = std::time::Duration::from_secs(20);
+    again.stop_within(patience).unwrap();
 }
 
 #[test]

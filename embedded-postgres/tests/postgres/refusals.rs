@@ -25,6 +25,21 @@ fn a_second_copy_is_told_the_directory_and_the_process() {
 }
 
 #[test]
+fn a_lock_that_leads_elsewhere_is_not_followed() {
+    let workplace = Workplace::new();
+    let victim = workplace.path().join("victim");
+    fs::write(&victim, "precious").unwrap();
+    fs::create_dir(workplace.data_dir()).unwrap();
+    std::os::unix::fs::symlink(&victim, workplace.data_dir().join("lock")).unwrap();
+    let text = workplace.start().unwrap_err().to_string();
+    assert!(
+        text.contains("can't open") && text.contains("lock"),
+        "{text}"
+    );
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+}
+
+#[test]
 fn a_cluster_of_another_major_version_is_refused_and_left_alone() {
     let workplace = Workplace::new();
     drop(workplace.start().unwrap());
