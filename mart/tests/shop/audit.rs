@@ -28,7 +28,7 @@ async fn the_audit_trail_tells_who_did_what_in_order_and_no_secret() {
     let admin = house.admin("boss").await;
     let john = house.customer("john_doe").await;
     let product = john.product(2.5).await;
-    let stock = john.stock(&product, 5).await;
+    john.stock(&product, 5).await;
     let order_id = john.ordered(&product, 2).await;
     let payment = john.pay(&order_id, ALWAYS).await.is(200).json();
     let john_id = id(&payment, "user_id");
@@ -87,17 +87,26 @@ async fn the_audit_trail_tells_who_did_what_in_order_and_no_secret() {
     );
     assert_eq!(of("from=2999-01-01T00:00:00Z".into()).await, json!([]));
 
-    john.get(Operator, "/audit")
-        .await
-        .is_problem(403, "forbidden");
+    john.get(Operator, "/audit").await.problem(403, "forbidden");
     house
         .stranger()
         .get(Operator, "/audit")
         .await
-        .is_problem(401, "unauthorized");
+        .problem(401, "unauthorized");
     admin.get(Operator, "/audit?from=yesterday").await.is(422);
     admin.get(Operator, "/audit?limit=201").await.is(422);
+    house.close().await;
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn customers_see_the_history_of_what_is_theirs_and_an_admin_of_all() {
+    let house = House::open().await;
+    let admin = house.admin("boss").await;
+    let john = house.customer("john_doe").await;
+    let product = john.product(2.5).await;
+    let stock = john.stock(&product, 5).await;
+    let order_id = john.ordered(&product, 2).await;
+    let payment = john.pay(&order_id, ALWAYS).await.is(200).json();
     assert_eq!(
         told(
             &john
@@ -128,7 +137,7 @@ async fn the_audit_trail_tells_who_did_what_in_order_and_no_secret() {
         (Product, format!("/product/{product}/history")),
         (Inventory, format!("/inventory/{stock}/history")),
     ] {
-        john.get(service, &path).await.is_problem(403, "forbidden");
+        john.get(service, &path).await.problem(403, "forbidden");
         assert!(!told(&admin.get(service, &path).await.is(200).json()).is_empty());
     }
     // A deleted order answers in its history alone.
@@ -149,7 +158,7 @@ async fn the_audit_trail_tells_who_did_what_in_order_and_no_secret() {
     let mary = house.customer("mary").await;
     mary.get(Order, &format!("/order/{order_id}/history"))
         .await
-        .is_problem(404, "order-not-found");
+        .problem(404, "order-not-found");
     house.close().await;
 }
 
@@ -179,12 +188,12 @@ async fn the_operator_sees_the_projections_and_how_far_they_are() {
         .stranger()
         .get(Operator, "/projections")
         .await
-        .is_problem(401, "unauthorized");
+        .problem(401, "unauthorized");
     house
         .customer("john_doe")
         .await
         .get(Operator, "/projections")
         .await
-        .is_problem(403, "forbidden");
+        .problem(403, "forbidden");
     house.close().await;
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use service::Service;
 
 use crate::customer::{client, send};
+use crate::keys;
 use crate::program::{Place, Program};
 
 fn text(bytes: &[u8]) -> String {
@@ -16,8 +17,8 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn a_wrong_setting_stops_the_start_with_its_name_and_exit_code_78() {
     let place = Place::new();
-    let key = "kJ8#vQ2!mZ7@xW4$rT9%yB6^nL3&cF5*";
-    let cases: [(&[(&str, &str)], &str); 9] = [
+    let key = keys::strong();
+    let cases: [(&[(&str, &str)], &str); 11] = [
         (&[("MART_FRIST_PORT", "8000")], "MART_FRIST_PORT"),
         (&[("MART_FIRST_PORT", "many")], "MART_FIRST_PORT"),
         (&[("MART_PROFILE", "production")], "MART_PROFILE"),
@@ -38,7 +39,7 @@ fn a_wrong_setting_stops_the_start_with_its_name_and_exit_code_78() {
         (
             &[
                 ("MART_PROFILE", "prod"),
-                ("JWT_SECRET_KEY", key),
+                ("JWT_SECRET_KEY", &key),
                 (
                     "DATABASE_URL",
                     "postgres://wasam:wasam_password@localhost/x",
@@ -46,6 +47,11 @@ fn a_wrong_setting_stops_the_start_with_its_name_and_exit_code_78() {
             ],
             "DATABASE_URL",
         ),
+        (
+            &[("SMTP_URL", "smtp://127.0.0.1:1025?tls=perhaps")],
+            "SMTP_URL",
+        ),
+        (&[("MAIL_FROM", "Shop <.shop.@example.com>")], "MAIL_FROM"),
     ];
     for (settings, name) in cases {
         let ended = place
@@ -65,6 +71,7 @@ fn a_wrong_setting_stops_the_start_with_its_name_and_exit_code_78() {
             text(&ended.stderr)
         );
     }
+    assert!(!place.data_dir().exists(), "nothing was started before");
 }
 
 #[test]
@@ -75,9 +82,10 @@ fn config_shows_every_setting_and_where_it_came_from_and_no_secret() {
         "MAIL_FROM=\"Shop <shop@example.com>\"\nSMTP_URL=smtp://me:hunter2hunter2@127.0.0.1:1025\n",
     )
     .expect("ours");
+    let key = keys::strong();
     let ended = place
         .mart(&["config"])
-        .env("JWT_SECRET_KEY", "kJ8#vQ2!mZ7@xW4$rT9%yB6^nL3&cF5*")
+        .env("JWT_SECRET_KEY", &key)
         .output()
         .expect("it runs");
     let told = text(&ended.stdout);
@@ -115,14 +123,14 @@ fn config_shows_every_setting_and_where_it_came_from_and_no_secret() {
         "{told}"
     );
     assert!(
-        !told.contains("hunter2hunter2") && !told.contains("kJ8#"),
+        !told.contains("hunter2hunter2") && !told.contains(&key),
         "{told}"
     );
 }
 
 #[test]
 fn a_second_copy_names_the_directory_and_the_first_goes_on() {
-    let place = Place::new();
+    let place = Place::prepared();
     let shop = place.start();
     let second = place.run(&["up"]);
     let told = text(&second.stderr);
@@ -138,7 +146,7 @@ fn a_second_copy_names_the_directory_and_the_first_goes_on() {
 
 #[test]
 fn a_taken_port_is_named_and_a_taken_database_port_is_stepped_over() {
-    let place = Place::new();
+    let place = Place::prepared();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("bound").port().min(65_000);
     let ended = place
@@ -167,7 +175,7 @@ fn sigint_is_an_orderly_end_too() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn roles_are_granted_to_a_running_shop_and_to_a_stopped_one() {
-    let place = Place::new();
+    let place = Place::prepared();
     let shop = place.start();
     let client = client();
     let john = json!({"username": "john_doe", "email": "john@example.com", "password": "securepassword123"});

@@ -37,7 +37,7 @@ impl Answer {
 
     /// Insists on a problem of this kind, whole: type, title, status, detail, instance.
     #[track_caller]
-    pub fn is_problem(self, status: u16, slug: &str) -> Value {
+    pub fn problem(self, status: u16, slug: &str) -> Value {
         let answer = self.is(status);
         assert_eq!(
             answer.header("content-type"),

@@ -30,11 +30,11 @@ async fn every_port_says_who_it_is_and_how_it_is() {
 
         let lost = anyone.get(service, "/nowhere").await;
         assert!(lost.has_header("x-request-id"));
-        assert_eq!(lost.is_problem(404, "not-found")["instance"], "/nowhere");
+        assert_eq!(lost.problem(404, "not-found")["instance"], "/nowhere");
         let wrong = anyone.request(Method::PATCH, service, "/health/live");
         let wrong = send(wrong).await;
         assert!(wrong.header("allow").contains("GET"));
-        wrong.is_problem(405, "method-not-allowed");
+        wrong.problem(405, "method-not-allowed");
         let echoed = send(
             anyone
                 .request(Method::GET, service, "/")
@@ -58,16 +58,16 @@ async fn too_large_and_wrongly_typed_bodies_are_problems_too() {
     anyone
         .raw(Method::POST, Service::Product, "/product", large)
         .await
-        .is_problem(413, "too-large");
+        .problem(413, "too-large");
     let text = anyone
         .request(Method::POST, Service::Product, "/product")
         .header("content-type", "text/plain")
         .body("x");
-    send(text).await.is_problem(415, "unsupported-media-type");
+    send(text).await.problem(415, "unsupported-media-type");
     let bad = anyone
         .request(Method::GET, Service::Product, "/products")
         .header("consistency-token", "none");
-    send(bad).await.is_problem(400, "bad-consistency-token");
+    send(bad).await.problem(400, "bad-consistency-token");
     house.close().await;
 }
 
@@ -78,7 +78,7 @@ async fn every_problem_type_resolves_to_a_page() {
     let problem = anyone
         .get(Service::Order, "/orders")
         .await
-        .is_problem(401, "unauthorized");
+        .problem(401, "unauthorized");
     let page = problem["type"].as_str().expect("a type").to_owned();
     for service in Service::ALL {
         let page = anyone.get(service, &page).await.is(200);
@@ -87,7 +87,7 @@ async fn every_problem_type_resolves_to_a_page() {
     anyone
         .get(Service::Order, "/problems/none")
         .await
-        .is_problem(404, "problem-not-found");
+        .problem(404, "problem-not-found");
     house.close().await;
 }
 
@@ -187,8 +187,7 @@ async fn the_openapi_pages_list_every_route_with_its_statuses_and_load_nothing_f
         {
             assert!(
                 !api.pointer(reference).unwrap_or(&Value::Null).is_null(),
-                "{} points nowhere",
-                reference
+                "{reference} points nowhere"
             );
         }
 

@@ -4,7 +4,7 @@ use embedded_postgres::testing::{TestDatabase, database};
 use mart::{RunningShop, Shop, waiting::Waiting};
 use service::{Service, Settings};
 
-use crate::customer::Customer;
+use crate::{customer::Customer, keys};
 
 pub struct House {
     shop: RunningShop,
@@ -39,13 +39,10 @@ impl House {
                 database(&projectors::NOTIFICATION).await,
             ),
         ];
-        let mut all: Vec<String> = vec!["--first-port=0".into()];
-        if !flags
-            .iter()
-            .any(|flag| flag.starts_with("--jwt-secret-key"))
-        {
-            all.push("--jwt-secret-key=a test's key, long enough for anyone".into());
-        }
+        let mut all: Vec<String> = vec![
+            "--first-port=0".into(),
+            format!("--jwt-secret-key={}", keys::strong()),
+        ];
         all.extend(databases.iter().map(|(flag, database)| {
             format!("{flag}={}", database.url().replace(":wasam_password", ""))
         }));

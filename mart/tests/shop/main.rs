@@ -6,6 +6,7 @@ mod crash;
 mod customer;
 mod every_port;
 mod house;
+mod keys;
 mod layers;
 mod notifications;
 mod orders;

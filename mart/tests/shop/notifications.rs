@@ -66,7 +66,7 @@ async fn registration_order_and_payment_each_queue_one_mail() {
         .stranger()
         .get(Notification, "/notifications")
         .await
-        .is_problem(401, "unauthorized");
+        .problem(401, "unauthorized");
     house.close().await;
 }
 

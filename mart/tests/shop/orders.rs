@@ -78,7 +78,7 @@ async fn an_order_is_placed_read_changed_and_deleted() {
     let refused = john
         .put(Order, &path, &order(11))
         .await
-        .is_problem(409, "insufficient-stock");
+        .problem(409, "insufficient-stock");
     assert_eq!(refused["available"], 0);
     let stale = send(
         john.request(Method::PUT, Order, &path)
@@ -86,24 +86,22 @@ async fn an_order_is_placed_read_changed_and_deleted() {
             .json(&order(1)),
     )
     .await;
-    stale.is_problem(412, "stale");
+    stale.problem(412, "stale");
     let stale = send(
         john.request(Method::DELETE, Order, &path)
             .header("if-match", "\"1\""),
     )
     .await;
-    stale.is_problem(412, "stale");
+    stale.problem(412, "stale");
 
     john.delete(Order, &path).await.is(204);
-    john.get(Order, &path)
-        .await
-        .is_problem(404, "order-not-found");
+    john.get(Order, &path).await.problem(404, "order-not-found");
     john.put(Order, &path, &order(1))
         .await
-        .is_problem(404, "order-not-found");
+        .problem(404, "order-not-found");
     john.delete(Order, &path)
         .await
-        .is_problem(404, "order-not-found");
+        .problem(404, "order-not-found");
     assert_eq!(john.get(Order, "/orders").await.is(200).json(), json!([]));
     house.close().await;
 }
@@ -120,19 +118,19 @@ async fn an_order_is_nobody_elses_business() {
     mallory
         .get(Order, &path)
         .await
-        .is_problem(404, "order-not-found");
+        .problem(404, "order-not-found");
     mallory
         .put(Order, &path, &order(1))
         .await
-        .is_problem(404, "order-not-found");
+        .problem(404, "order-not-found");
     mallory
         .delete(Order, &path)
         .await
-        .is_problem(404, "order-not-found");
+        .problem(404, "order-not-found");
     mallory
         .pay(&order_id, ALWAYS)
         .await
-        .is_problem(404, "order-not-found");
+        .problem(404, "order-not-found");
     assert_eq!(
         mallory.get(Order, "/orders").await.is(200).json(),
         json!([])
@@ -141,23 +139,23 @@ async fn an_order_is_nobody_elses_business() {
     stranger
         .get(Order, "/orders")
         .await
-        .is_problem(401, "unauthorized");
+        .problem(401, "unauthorized");
     stranger
         .get(Order, &path)
         .await
-        .is_problem(401, "unauthorized");
+        .problem(401, "unauthorized");
     stranger
         .order(&product, 1)
         .await
-        .is_problem(401, "unauthorized");
+        .problem(401, "unauthorized");
     stranger
         .put(Order, &path, &order(1))
         .await
-        .is_problem(401, "unauthorized");
+        .problem(401, "unauthorized");
     stranger
         .delete(Order, &path)
         .await
-        .is_problem(401, "unauthorized");
+        .problem(401, "unauthorized");
     house.close().await;
 }
 
@@ -167,18 +165,18 @@ async fn what_can_not_be_ordered_says_why() {
     let john = house.customer("john_doe").await;
     john.order(&Uuid::now_v7().to_string(), 1)
         .await
-        .is_problem(404, "product-not-found");
+        .problem(404, "product-not-found");
     let product = john.product(1.0).await;
     let none = john
         .order(&product, 1)
         .await
-        .is_problem(409, "insufficient-stock");
+        .problem(409, "insufficient-stock");
     assert_eq!(none["available"], 0, "no stock record yet");
     john.stock(&product, 3).await;
     let few = john
         .order(&product, 4)
         .await
-        .is_problem(409, "insufficient-stock");
+        .problem(409, "insufficient-stock");
     assert_eq!(few["available"], 3);
     john.put(
         Product,
@@ -189,7 +187,7 @@ async fn what_can_not_be_ordered_says_why() {
     .is(200);
     john.order(&product, 1)
         .await
-        .is_problem(409, "product-not-offered");
+        .problem(409, "product-not-offered");
     let path = format!("/order/{product}");
     for quantity in [
         json!(0),
@@ -240,10 +238,10 @@ async fn a_paid_order_stays_as_it_is() {
     john.pay(&order_id, ALWAYS).await.is(200);
     john.put(Order, &path, &order(2))
         .await
-        .is_problem(409, "order-already-paid");
+        .problem(409, "order-already-paid");
     john.delete(Order, &path)
         .await
-        .is_problem(409, "order-already-paid");
+        .problem(409, "order-already-paid");
     let read = john.get(Order, &path).await.is(200).json();
     assert_eq!(
         (&read["order_status"], &read["payment_status"]),

@@ -64,7 +64,7 @@ async fn what_is_no_price_is_refused() {
     for price in ["NaN", "Infinity", "01", ".5", "1.", "+1", "1e400"] {
         shop.raw(Method::POST, Product, "/product", body(price))
             .await
-            .is_problem(400, "malformed");
+            .problem(400, "malformed");
     }
     assert_eq!(house.shop().log().head().await.expect("a head"), 0);
     house.close().await;

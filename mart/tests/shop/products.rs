@@ -56,13 +56,13 @@ async fn a_product_is_created_read_changed_and_deleted() {
             .json(&body),
     )
     .await;
-    stale.is_problem(412, "stale");
+    stale.problem(412, "stale");
     let stale = send(
         shop.request(Method::DELETE, Product, &path)
             .header("if-match", "\"1\""),
     )
     .await;
-    stale.is_problem(412, "stale");
+    stale.problem(412, "stale");
     send(
         shop.request(Method::PUT, Product, &path)
             .header("if-match", "\"2\"")
@@ -73,13 +73,13 @@ async fn a_product_is_created_read_changed_and_deleted() {
     shop.delete(Product, &path).await.is(204);
     shop.get(Product, &path)
         .await
-        .is_problem(404, "product-not-found");
+        .problem(404, "product-not-found");
     shop.put(Product, &path, &body)
         .await
-        .is_problem(404, "product-not-found");
+        .problem(404, "product-not-found");
     shop.delete(Product, &path)
         .await
-        .is_problem(404, "product-not-found");
+        .problem(404, "product-not-found");
     house.close().await;
 }
 
@@ -99,14 +99,14 @@ async fn deleting_a_product_retires_its_stock_and_placed_orders_stand() {
     );
     john.order(&product, 1)
         .await
-        .is_problem(404, "product-not-found");
+        .problem(404, "product-not-found");
     john.post(
         Inventory,
         &format!("/inventory/{product}"),
         &json!({"stock_level": 1}),
     )
     .await
-    .is_problem(404, "product-not-found");
+    .problem(404, "product-not-found");
     john.get(Order, &format!("/order/{order}")).await.is(200);
     john.pay(&order, crate::customer::ALWAYS).await.is(200);
     let record = john
@@ -193,7 +193,7 @@ async fn lists_are_searched_filtered_and_paged() {
     assert_ne!(tampered, path);
     shop.get(Product, &tampered)
         .await
-        .is_problem(400, "bad-cursor");
+        .problem(400, "bad-cursor");
     for bad in [
         "limit=0",
         "limit=201",
@@ -238,10 +238,10 @@ async fn bad_input_is_refused_and_nothing_is_written() {
         .points_at("/price");
     shop.raw(Method::POST, Product, "/product", "{")
         .await
-        .is_problem(400, "malformed");
+        .problem(400, "malformed");
     shop.raw(Method::POST, Product, "/product", "")
         .await
-        .is_problem(400, "malformed");
+        .problem(400, "malformed");
     shop.raw(Method::POST, Product, "/product", r#"["Laptop","x",1]"#)
         .await
         .is(422);
@@ -254,7 +254,7 @@ async fn bad_input_is_refused_and_nothing_is_written() {
     shop.get(Product, "/product/none").await.is(422);
     shop.get(Product, &format!("/product/{}", Uuid::now_v7()))
         .await
-        .is_problem(404, "product-not-found");
+        .problem(404, "product-not-found");
     assert_eq!(house.shop().log().head().await.expect("a head"), 0);
     house.close().await;
 }

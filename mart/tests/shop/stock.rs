@@ -35,7 +35,7 @@ async fn a_stock_record_is_opened_set_and_adjusted() {
         &json!({"stock_level": 1}),
     )
     .await
-    .is_problem(404, "product-not-found");
+    .problem(404, "product-not-found");
     let opened = shop
         .post(Inventory, &open, &json!({"stock_level": 100}))
         .await
@@ -50,7 +50,7 @@ async fn a_stock_record_is_opened_set_and_adjusted() {
     assert_eq!(shop.get(Inventory, &path).await.is(200).json(), record);
     shop.post(Inventory, &open, &json!({"stock_level": 100}))
         .await
-        .is_problem(409, "stock-exists");
+        .problem(409, "stock-exists");
 
     let set = shop
         .put(Inventory, &path, &json!({"stock_level": 40}))
@@ -86,21 +86,21 @@ async fn a_stock_record_is_opened_set_and_adjusted() {
             .json(&json!({"stock_level": 1})),
     )
     .await;
-    stale.is_problem(412, "stale");
+    stale.problem(412, "stale");
     let nowhere = format!("/inventory/{}", Uuid::now_v7());
     shop.get(Inventory, &nowhere)
         .await
-        .is_problem(404, "stock-not-found");
+        .problem(404, "stock-not-found");
     shop.put(Inventory, &nowhere, &json!({"stock_level": 1}))
         .await
-        .is_problem(404, "stock-not-found");
+        .problem(404, "stock-not-found");
     shop.post(
         Inventory,
         &format!("{nowhere}/adjustment"),
         &json!({"by": 1}),
     )
     .await
-    .is_problem(404, "stock-not-found");
+    .problem(404, "stock-not-found");
     for bad in [
         json!({"stock_level": -1}),
         json!({"stock_level": 1_000_000_001}),
@@ -143,7 +143,7 @@ async fn ordering_paying_and_cancelling_move_the_units() {
     assert_eq!(look().await, [10, 9, 1, 0]);
     john.put(Inventory, &path, &json!({"stock_level": 8}))
         .await
-        .is_problem(409, "stock-below-reserved");
+        .problem(409, "stock-below-reserved");
     john.post(Inventory, &format!("{path}/adjustment"), &json!({"by": -2}))
         .await
         .is(409);
@@ -156,7 +156,7 @@ async fn ordering_paying_and_cancelling_move_the_units() {
     let refused = john
         .post(Order, &format!("/order/{product}"), &order(7))
         .await
-        .is_problem(409, "insufficient-stock");
+        .problem(409, "insufficient-stock");
     assert_eq!(refused["available"], 6);
     house.close().await;
 }

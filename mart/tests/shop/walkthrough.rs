@@ -91,7 +91,7 @@ fn bash(folder: &Path, script: &str) -> String {
 
 #[test]
 fn the_examples_work_as_they_stand() {
-    let place = Place::new();
+    let place = Place::prepared();
     let shop = place.start();
     lead_curl_to(&shop, place.folder());
     let mut filled: Vec<(&str, String)> = Vec::new();
@@ -160,7 +160,7 @@ fn the_readme_s_walk_through_runs_from_top_to_bottom() {
         .map(|block| block.split("```").next().expect("a block"))
         .collect();
     assert!(blocks.len() >= 4, "{} blocks", blocks.len());
-    let place = Place::new();
+    let place = Place::prepared();
     let shop = place.start();
     lead_curl_to(&shop, place.folder());
     let told = bash(place.folder(), &blocks.join("\n"));
