@@ -166,7 +166,8 @@ fn parse(text: &str, schemes: &[&str]) -> Result<Url, String> {
         )
     };
     let url = Url::parse(text).map_err(|error| format!("{}: {error}", wanted()))?;
-    if schemes.contains(&url.scheme()) {
+    // Without the slashes the url crate sees no password, and it would be shown.
+    if schemes.contains(&url.scheme()) && !url.cannot_be_a_base() {
         Ok(url)
     } else {
         Err(wanted())

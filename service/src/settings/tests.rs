@@ -179,6 +179,7 @@ fn an_invalid_value_is_refused_by_the_name_of_its_setting() {
             "not an address",
         ),
         ("KAFKA_BROKERS", "--kafka-brokers", "localhost:9092"),
+        ("DATABASE_URL", "--database-url", "postgres:wasam:pw@db/x"),
         ("SMTP_URL", "--smtp-url", "http://localhost"),
         ("SMTP_URL", "--smtp-url", "smtp:nohost"),
         ("MAIL_FROM", "--mail-from", "Online Mart"),
