@@ -139,3 +139,40 @@ fn a_database_beside_another_keeps_server_and_login() {
         (Some("wasam_event_store"), Some("wasam_database_order"))
     );
 }
+
+/// A key that stands in a test is one that the repository shows; `prod` would have to refuse it.
+#[test]
+fn no_test_shows_a_key_that_prod_would_take() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folders: Vec<_> = ["mart", "service", "read-api", "write-api"]
+        .map(|name| root.join(name))
+        .into();
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                files += 1;
+                let text = std::fs::read_to_string(&path).unwrap();
+                for key in keys_in(&text) {
+                    let weak = Secret::from(key.to_owned()).weakness().is_some();
+                    assert!(weak, "{} shows {key:?}", path.display());
+                }
+            }
+        }
+    }
+    assert!(files > 50, "{files} files: is the search still right?");
+    assert_eq!(keys_in(r#"("JWT_SECRET_KEY", "abc")"#), ["abc"]);
+}
+
+/// What is given to the setting in a literal, if it is not put together at run time.
+fn keys_in(text: &str) -> Vec<&str> {
+    ["--jwt-secret-key=", r#"JWT_SECRET_KEY", ""#]
+        .iter()
+        .flat_map(|mark| text.split(mark).skip(1))
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|key| !key.contains('{') && !key.contains('\n'))
+        .collect()
+}
