@@ -58,7 +58,7 @@ impl World {
         let reader = Reader {
             progress: Progress::elsewhere(&databases.read),
             databases: databases.read,
-            common: Common::new(Profile::Dev, b"a key that only these tests know", 15),
+            common: Common::new(Profile::Dev, &[b'k'; 32], 15),
             log: Log::open(databases.log),
         };
         let port = |(service, routes): (Service, _)| {
