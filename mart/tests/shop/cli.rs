@@ -2,7 +2,8 @@
 
 use std::net::TcpListener;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::json;
 use service::Service;
 
@@ -141,6 +142,19 @@ fn a_second_copy_names_the_directory_and_the_first_goes_on() {
         "{told}"
     );
     shop.stop();
+    place.start().stop();
+}
+
+#[test]
+fn when_its_postgres_dies_the_shop_ends_and_does_not_claim_success() {
+    let place = Place::prepared();
+    let mut shop = place.start();
+    let file = place.data_dir().join("postgres/postmaster.pid");
+    let postmaster = std::fs::read_to_string(file).expect("it runs");
+    let pid = postmaster.lines().next().and_then(|pid| pid.parse().ok());
+    let pid = Pid::from_raw(pid.expect("a pid"));
+    kill(pid, Signal::SIGKILL).expect("it runs");
+    assert_eq!(shop.wait().code(), Some(1));
     place.start().stop();
 }
 
