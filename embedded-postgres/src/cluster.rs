@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::Error;
 use crate::account::Account;
 use crate::binaries::Binaries;
+use crate::child::{Life, detach};
 use crate::error::Trying;
 
 /// How a cluster is made.
@@ -74,6 +75,8 @@ pub(crate) fn create(
             initdb.args(["-A", "trust", "-N"]);
         }
     }
+    // Left behind, it would go on writing into what the next start clears.
+    detach(&mut initdb, Life::EndsWithUs);
     let output = initdb.output();
     let _ = fs::remove_file(&password_file);
     let output = output.trying("run", &binaries.folder.join("initdb"))?;

@@ -135,6 +135,7 @@ async fn up(settings: &Settings, roles: &[Role]) -> anyhow::Result<ExitCode> {
         started = Shop::start_telling(settings, roles, &waiting) => started,
         () = signalled.cancelled() => {
             waiting.done();
+            end_when_asked_again();
             return Ok(ExitCode::SUCCESS);
         }
     };
@@ -146,6 +147,7 @@ async fn up(settings: &Settings, roles: &[Role]) -> anyhow::Result<ExitCode> {
         () = signalled.cancelled() => None,
     };
     waiting.done();
+    end_when_asked_again();
     let ending = async {
         match failure {
             Some(failure) => {
@@ -163,12 +165,20 @@ async fn up(settings: &Settings, roles: &[Role]) -> anyhow::Result<ExitCode> {
             tracing::error!("the end took too long; Postgres is told to stop when this process is gone");
             std::process::exit(1)
         }
-        heard = another_signal() => {
-            heard?;
-            // Whoever asks twice does not want to wait; what was answered is durable, and Postgres ends with us.
-            std::process::exit(ASKED_TWICE)
-        }
     }
+}
+
+/// Whoever asks twice does not want to wait; what was answered is durable, and Postgres ends with us. On a thread of its
+/// own: the runtime may be waiting for a start that was cut short.
+fn end_when_asked_again() {
+    std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        if runtime.is_ok_and(|runtime| runtime.block_on(another_signal()).is_ok()) {
+            std::process::exit(ASKED_TWICE);
+        }
+    });
 }
 
 /// Says where the shop is and that it is ready, and then waits for what must not happen.

@@ -1,6 +1,10 @@
 //! The program's commands, settings and exit codes, as a newcomer meets them.
 
+use std::fs::Permissions;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -185,6 +189,39 @@ fn sigint_is_an_orderly_end_too() {
     let mut shop = place.start();
     shop.signal(Signal::SIGINT);
     assert_eq!(shop.wait().code(), Some(0));
+}
+
+#[test]
+fn who_asks_twice_does_not_wait_for_a_start_that_hangs() {
+    let place = Place::new();
+    let programs = place.folder().join("bin");
+    std::fs::create_dir(&programs).expect("ours");
+    for (name, script) in [
+        ("postgres", "#!/bin/sh\necho 'postgres (PostgreSQL) 17.0'\n"),
+        ("initdb", "#!/bin/sh\nexec sleep 30\n"),
+    ] {
+        let program = programs.join(name);
+        std::fs::write(&program, script).expect("ours");
+        std::fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("ours");
+    }
+    let mut shop = place.mart(&["up"]);
+    let mut shop = shop.env("MART_PG_BIN", &programs).spawn().expect("runs");
+    let until = |what: &mut dyn FnMut() -> bool| {
+        let begin = Instant::now();
+        while !what() {
+            assert!(begin.elapsed() < Duration::from_secs(15), "it goes on");
+            sleep(Duration::from_millis(10));
+        }
+    };
+    until(&mut || place.data_dir().join("postgres.new").exists());
+    let pid = Pid::from_raw(shop.id().cast_signed());
+    let mut code = None;
+    until(&mut || {
+        let _ = kill(pid, Signal::SIGTERM);
+        code = shop.try_wait().expect("ours").and_then(|end| end.code());
+        code.is_some()
+    });
+    assert_eq!(code, Some(130));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
