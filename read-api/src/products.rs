@@ -164,7 +164,7 @@ fn pattern(text: &str) -> String {
     params(("id" = Uuid, Path, description = "The product"), Freshness, IfNoneMatch),
     responses(
         (status = 200, description = "The product", body = Product,
-         headers(("ETag" = String, description = "Its version; `-out` follows while it can't be had"))),
+         headers(("ETag" = String, description = "Its version, then `-in` while it can be had, else `-out`; `If-Match` takes it as it is"))),
         (status = 304, description = "The caller has it already"),
         (status = 400, description = "A consistency token that is none"),
         (status = 404, description = "`product-not-found`"),
@@ -194,8 +194,9 @@ pub(crate) async fn one(
 }
 
 impl Product {
+    /// Never the bare version, as a write's is: stock moves without a new version, so a copy from a write may be old.
     fn tag(&self) -> String {
-        let out = if self.is_available { "" } else { "-out" };
-        format!("{}{out}", self.version)
+        let shelf = if self.is_available { "in" } else { "out" };
+        format!("{}-{shelf}", self.version)
     }
 }

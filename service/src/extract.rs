@@ -139,7 +139,9 @@ impl IfMatch {
             return Err(Problem::malformed("If-Match must be one entity tag or *"));
         }
         let tag = value.trim_matches('"');
-        let version = tag.strip_suffix("-out").unwrap_or(tag).parse();
+        // A product's read says whether it can be had; a change is based on the version alone.
+        let version = tag.strip_suffix("-in").or_else(|| tag.strip_suffix("-out"));
+        let version = version.unwrap_or(tag).parse();
         Ok(Self(Some(version.unwrap_or(Self::NO_VERSION))))
     }
 }

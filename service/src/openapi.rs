@@ -36,7 +36,7 @@ const DESCRIPTION: &str = "Every error is answered as `application/problem+json`
 An unknown path is a 404, a method that a path does not have a 405 with `Allow`, a body of another media type a 415, \
 one above 64 KiB a 413, and a field or parameter that is not known a 422, as is any text with U+0000.\n\n\
 Each answer carries `X-Request-Id`, the caller's own or a new one. Writes answer with `ETag`, the version of what was \
-written, and `Consistency-Token`: a read that sends it along waits until it shows that write. Callers need it only to \
+written (to be sent in `If-Match`), and `Consistency-Token`: a read that sends it along waits until it shows that write. Callers need it only to \
 read what another caller wrote; their own writes show in their next read without it. `HEAD` works wherever `GET` does.";
 
 /// Completes what the handlers declared.

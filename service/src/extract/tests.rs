@@ -68,6 +68,7 @@ async fn query_parameters_are_read_strictly() {
 fn if_match_is_one_entity_tag() {
     for (header, version) in [
         ("\"7\"", Some(7)),
+        ("\"7-in\"", Some(7)),
         ("\"7-out\"", Some(7)),
         (" \"12\" ", Some(12)),
         ("*", None),
