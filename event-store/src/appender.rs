@@ -6,48 +6,18 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Result, anyhow};
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot, watch};
-use uuid::Uuid;
 
-use crate::cache::{self, Cache, Line};
-use crate::statement::{Connection, Outcome, is_final};
-use crate::stored::{NewEvent, StreamKey};
+use crate::append::{Append, Appended, Failed};
+use crate::cache::{self, Cache};
+use crate::crier;
+use crate::feed::Feed;
+use crate::statement::{Connection, Outcome, Place, is_final};
+use crate::stored::NewEvent;
 
 /// Appends in one batch at most: of orders, some hundred kilobytes.
 const LARGEST_BATCH: usize = 512;
 /// Appends that may wait; more are refused at once, which is kinder than a time-out.
 const LONGEST_QUEUE: usize = 20_000;
-
-/// Some events that commit together or not at all; without events: "tell me when what I saw has committed".
-pub(crate) struct Append {
-    pub events: Vec<NewEvent>,
-    pub metadata: Arc<str>,
-    /// What the decision rests on.
-    pub lines: Vec<(StreamKey, Arc<Line>)>,
-    pub reply: oneshot::Sender<Result<Appended, Failed>>,
-}
-
-/// Where an append went.
-#[derive(Debug)]
-pub(crate) struct Appended {
-    pub last: i64,
-    /// Position of the first event of each stream that began with it.
-    pub firsts: Vec<(Uuid, i64)>,
-}
-
-impl Appended {
-    pub(crate) fn nothing(known: i64) -> Self {
-        Self {
-            last: known,
-            firsts: Vec::new(),
-        }
-    }
-}
-
-#[derive(Debug)]
-pub(crate) enum Failed {
-    Conflict,
-    Unavailable(anyhow::Error),
-}
 
 enum Job {
     Append(Append),
@@ -68,17 +38,20 @@ impl Appender {
     pub(crate) async fn start(
         pool: PgPool,
         cache: Arc<Mutex<Cache>>,
-        bell: watch::Sender<i64>,
+        feed: Arc<Feed>,
     ) -> Result<Self> {
-        let mut connection = Connection::new(pool);
+        let mut connection = Connection::new(pool.clone());
         let known = Arc::new(AtomicI64::new(connection.head().await?));
         let (jobs, queue) = mpsc::channel(LONGEST_QUEUE);
+        let own = feed.mark().to_owned();
         let writer = Writer {
             connection,
             cache,
             known: Arc::clone(&known),
-            bell,
+            feed,
+            bell: watch::Sender::new(0),
         };
+        tokio::spawn(crier::cry(pool, writer.bell.subscribe(), own));
         tokio::spawn(writer.run(queue));
         Ok(Self { jobs, known })
     }
@@ -142,6 +115,9 @@ struct Writer {
     connection: Connection,
     cache: Arc<Mutex<Cache>>,
     known: Arc<AtomicI64>,
+    /// Where this process follows the log.
+    feed: Arc<Feed>,
+    /// Where other processes do.
     bell: watch::Sender<i64>,
 }
 
@@ -182,12 +158,7 @@ impl Writer {
             return;
         }
         match self.commit(&batch).await {
-            Ok(Outcome::Committed { base }) => {
-                let mut position = base;
-                for append in batch {
-                    position = self.succeed(append, position);
-                }
-            }
+            Ok(Outcome::Committed(place)) => self.succeed(batch, place),
             Ok(Outcome::Conflict) if batch.len() > 1 => {
                 for append in batch {
                     self.write_alone(append).await;
@@ -212,9 +183,7 @@ impl Writer {
             return self.fail(append, Failed::Conflict);
         }
         match self.commit(std::slice::from_ref(&append)).await {
-            Ok(Outcome::Committed { base }) => {
-                self.succeed(append, base);
-            }
+            Ok(Outcome::Committed(place)) => self.succeed(vec![append], place),
             Ok(Outcome::Conflict) => self.fail(append, Failed::Conflict),
             Err(error) => {
                 tracing::error!(error = format!("{error:#}"), "an append failed");
@@ -228,10 +197,13 @@ impl Writer {
         let count: usize = batch.iter().map(|a| a.events.len()).sum();
         let known = self.known.load(Ordering::Acquire);
         if count == 0 {
-            return Ok(Outcome::Committed { base: known });
+            return Ok(Outcome::Committed(Place {
+                base: known,
+                recorded_at: chrono::DateTime::UNIX_EPOCH,
+            }));
         }
         let outcome = self.connection.append(batch).await?;
-        if let Outcome::Committed { base } = outcome {
+        if let Outcome::Committed(Place { base, .. }) = outcome {
             if base > known
                 && let Err(error) = self.forget_written_elsewhere(known, Some(base)).await
             {
@@ -272,8 +244,25 @@ impl Writer {
         self.bell.send_replace(position);
     }
 
-    /// Answers an append whose events follow `base`; returns the position of its last one.
-    fn succeed(&self, append: Append, base: i64) -> i64 {
+    /// Answers appends that have committed, then hands their events to whoever follows the log here.
+    fn succeed(&self, batch: Vec<Append>, place: Place) {
+        let followed = self.feed.is_followed();
+        let mut through = place.base;
+        let mut committed = Vec::new();
+        for append in batch {
+            let (events, metadata) = self.answer(append, through);
+            through += i64::try_from(events.len()).expect("a batch is small");
+            if followed {
+                committed.push((events, metadata));
+            }
+        }
+        if followed && through > place.base {
+            self.feed.committed(place, through, &committed);
+        }
+    }
+
+    /// Answers an append whose events follow `base`; returns what it appended.
+    fn answer(&self, append: Append, base: i64) -> (Vec<NewEvent>, Arc<str>) {
         let mut position = base;
         let mut firsts = Vec::new();
         let mut cache = cache::lock(&self.cache);
@@ -295,7 +284,7 @@ impl Writer {
             position
         };
         let _ = append.reply.send(Ok(Appended { last, firsts }));
-        position
+        (append.events, append.metadata)
     }
 
     fn fail_all(&self, batch: Vec<Append>, why: impl Fn() -> Failed) {

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::EventStore;
-use crate::appender::{Append, Failed};
+use crate::append::{Append, Failed};
 use crate::stored::{NewEvent, Raw, StreamKey};
 
 /// Any of our aggregates, as cqrs-es wants one.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::appender::{Append, Appended, Failed};
+use crate::append::{Append, Appended, Failed};
 use crate::context::Context;
 use crate::load::load;
 use crate::stored::{NewEvent, StreamKey};

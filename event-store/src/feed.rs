@@ -1,22 +1,23 @@
-//! Following the log: one reader for all subscribers of a process, woken by our own commits and the database's
-//! notifications, with polling behind it in case a notification is lost.
+//! Following the log: one memory for all subscribers of a process. What the process commits itself goes straight into it;
+//! what others commit is read when the database notifies, with polling behind it in case a notification is lost.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use anyhow::Result;
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
-use crate::log::{Page, Published, read};
+use crate::crier;
+use crate::log::{Page, Published, publish_at, read};
+use crate::recent::Recent;
+use crate::statement::Place;
+use crate::stored::{NewEvent, Raw};
 
 /// Events that one read fetches.
-const PAGE: i64 = 1_000;
-/// Recent positions kept in memory for subscribers that are nearly up to date.
-const KEPT: i64 = 8_192;
+pub(crate) const PAGE: i64 = 1_000;
 /// How often the log is looked at without being told.
 const POLL: Duration = Duration::from_millis(500);
 /// The longest pause before a read that failed is tried again.
@@ -25,30 +26,25 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// Recent pages of the log, shared by all subscriptions.
 pub(crate) struct Feed {
     pool: PgPool,
-    bell: watch::Sender<i64>,
     recent: Mutex<Recent>,
     /// The last position in `recent`.
     head: watch::Sender<i64>,
+    /// There is something that memory does not hold yet.
+    news: Arc<Notify>,
     reader: OnceLock<AbortHandle>,
-}
-
-#[derive(Default)]
-struct Recent {
-    /// `events` holds all published events after this position …
-    after: i64,
-    /// … up to this one.
-    through: i64,
-    events: VecDeque<Arc<Published>>,
+    /// By which writers know this follower.
+    mark: String,
 }
 
 impl Feed {
-    pub(crate) fn new(pool: PgPool, bell: watch::Sender<i64>) -> Self {
+    pub(crate) fn new(pool: PgPool) -> Self {
         Self {
             pool,
-            bell,
             recent: Mutex::default(),
             head: watch::Sender::new(0),
+            news: Arc::default(),
             reader: OnceLock::new(),
+            mark: crier::mark(),
         }
     }
 
@@ -57,12 +53,45 @@ impl Feed {
         self.head.subscribe()
     }
 
-    fn start(self: &Arc<Self>) {
+    /// By which writers know this follower.
+    pub(crate) fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    /// Whether anybody in this process follows the log.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.reader.get().is_some()
+    }
+
+    /// Takes what this process itself has just committed, `place` to `through`, so that nobody reads it back.
+    pub(crate) fn committed(
+        &self,
+        place: Place,
+        through: i64,
+        appends: &[(Vec<NewEvent>, Arc<str>)],
+    ) {
+        let page = published(place, appends).map(|events| Page { events, through });
+        // What can't be published can't be read back either: the reader tells.
+        if page.is_ok_and(|page| self.lock().extend(place.base, page)) {
+            self.tell();
+        } else {
+            self.news.notify_one();
+        }
+    }
+
+    /// Wakes whoever waits for what memory holds now. Under the lock, so that the head never falls.
+    fn tell(&self) {
+        let recent = self.lock();
+        self.head.send_replace(recent.through());
+    }
+
+    pub(crate) fn start(self: &Arc<Self>) {
         self.reader.get_or_init(|| {
             tokio::spawn(follow(
                 Arc::downgrade(self),
                 self.pool.clone(),
-                self.bell.subscribe(),
+                Arc::clone(&self.news),
+                self.mark.clone(),
             ))
             .abort_handle()
         });
@@ -73,42 +102,19 @@ impl Feed {
     }
 
     /// All recent events after `after`, where memory reaches back that far and there is news.
-    fn since(&self, after: i64) -> Option<Page> {
-        let recent = self.lock();
-        if after < recent.after || after >= recent.through {
-            return None;
-        }
-        let from = recent
-            .events
-            .partition_point(|event| event.position <= after);
-        Some(Page {
-            events: recent.events.range(from..).cloned().collect(),
-            through: recent.through,
-        })
+    pub(crate) fn since(&self, after: i64) -> Option<Page> {
+        self.lock().since(after)
     }
 
+    /// Memory begins at the head as it is now; whoever is behind it reads the database.
     fn begin(&self, head: i64) {
-        let mut recent = self.lock();
-        recent.after = head;
-        recent.through = head;
-        drop(recent);
-        self.head.send_replace(head);
+        self.lock().begin(head);
+        self.tell();
     }
 
-    fn push(&self, page: Page) {
-        let mut recent = self.lock();
-        recent.through = page.through;
-        recent.events.extend(page.events);
-        let oldest = recent.through - KEPT;
-        if oldest > recent.after {
-            let cut = recent
-                .events
-                .partition_point(|event| event.position <= oldest);
-            recent.events.drain(..cut);
-            recent.after = oldest;
-        }
-        drop(recent);
-        self.head.send_replace(page.through);
+    fn push(&self, after: i64, page: Page) {
+        self.lock().extend(after, page);
+        self.tell();
     }
 }
 
@@ -121,15 +127,19 @@ impl Drop for Feed {
 }
 
 /// Reads what is new for as long as the feed lives.
-async fn follow(feed: Weak<Feed>, pool: PgPool, mut bell: watch::Receiver<i64>) {
+async fn follow(feed: Weak<Feed>, pool: PgPool, news: Arc<Notify>, mark: String) {
     let mut listener = None;
-    let mut through = None;
     let mut trouble = Trouble::default();
     loop {
         if listener.is_none() {
-            listener = listen(&pool).await.ok();
+            listener = crier::listen(&pool, &mark).await.ok();
         }
-        if let Err(error) = read_on(&feed, &pool, &mut through).await {
+        // Not held while waiting: whoever drops the last subscription ends this task.
+        let read = match feed.upgrade() {
+            Some(feed) => read_on(&feed).await,
+            None => return,
+        };
+        if let Err(error) = read {
             if pool.is_closed() {
                 return;
             }
@@ -138,11 +148,8 @@ async fn follow(feed: Weak<Feed>, pool: PgPool, mut bell: watch::Receiver<i64>) 
             continue;
         }
         trouble.over();
-        if feed.strong_count() == 0 {
-            return;
-        }
         tokio::select! {
-            _ = bell.changed() => {}
+            () = news.notified() => {}
             lost = heard(listener.as_mut()) => if lost { listener = None },
             () = tokio::time::sleep(POLL) => {}
         }
@@ -177,12 +184,6 @@ impl Trouble {
     }
 }
 
-async fn listen(pool: &PgPool) -> sqlx::Result<PgListener> {
-    let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen("events").await?;
-    Ok(listener)
-}
-
 /// Waits for a notification; true when the connection is gone.
 async fn heard(listener: Option<&mut PgListener>) -> bool {
     match listener {
@@ -191,26 +192,20 @@ async fn heard(listener: Option<&mut PgListener>) -> bool {
     }
 }
 
-async fn read_on(feed: &Weak<Feed>, pool: &PgPool, through: &mut Option<i64>) -> Result<()> {
-    let mut after = if let Some(after) = *through {
-        after
-    } else {
-        // Memory begins at the head as it is now; whoever is behind it reads the database.
-        let head: i64 = sqlx::query_scalar("select position from log_head")
-            .fetch_one(pool)
+async fn read_on(feed: &Feed) -> Result<()> {
+    if !feed.lock().has_begun() {
+        let head = sqlx::query_scalar("select position from log_head")
+            .fetch_one(&feed.pool)
             .await?;
-        if let Some(feed) = feed.upgrade() {
-            feed.begin(head);
-        }
-        head
-    };
-    *through = Some(after);
+        feed.begin(head);
+    }
     loop {
-        let page = match read(pool, after, PAGE).await {
+        let after = feed.lock().through();
+        let page = match read(&feed.pool, after, PAGE).await {
             Ok(page) => page,
             Err(error) => {
                 // What can't be understood is the readers' own trouble: they are woken to meet it.
-                if let Some(feed) = feed.upgrade().filter(|_| !error.is::<sqlx::Error>()) {
+                if !error.is::<sqlx::Error>() {
                     feed.head.send_replace(after + 1);
                 }
                 return Err(error);
@@ -219,64 +214,29 @@ async fn read_on(feed: &Weak<Feed>, pool: &PgPool, through: &mut Option<i64>) ->
         if page.through == after {
             return Ok(());
         }
-        after = page.through;
-        *through = Some(after);
-        match feed.upgrade() {
-            Some(feed) => feed.push(page),
-            None => return Ok(()),
-        }
+        feed.push(after, page);
     }
 }
 
-/// One reader's way through the log.
-pub struct Subscription {
-    pool: PgPool,
-    feed: Arc<Feed>,
-    head: watch::Receiver<i64>,
-    after: i64,
-}
-
-impl Subscription {
-    pub(crate) fn new(pool: PgPool, feed: Arc<Feed>, after: i64) -> Self {
-        feed.start();
-        let head = feed.head();
-        Self {
-            pool,
-            feed,
-            head,
-            after,
-        }
+fn published(place: Place, appends: &[(Vec<NewEvent>, Arc<str>)]) -> Result<Vec<Arc<Published>>> {
+    let events = appends
+        .iter()
+        .flat_map(|(events, metadata)| events.iter().map(move |event| (event, metadata)));
+    let mut published = Vec::new();
+    for ((event, metadata), position) in events.zip(place.base + 1..) {
+        let id = event.stream.id.to_string();
+        let raw = Raw {
+            aggregate_type: event.stream.aggregate_type,
+            aggregate_id: &id,
+            sequence: event.sequence,
+            event_type: event.event_type,
+            event_version: event.event_version,
+            payload: serde_json::from_str(&event.payload)?,
+        };
+        let event = publish_at(&raw, metadata, event.event_id, position, place.recorded_at)?;
+        published.extend(event.map(Arc::new));
     }
-
-    /// The next part of the log; waits until there is one, so that `through` always rises. Safe to cancel. After an
-    /// error the same part is read again.
-    pub async fn next(&mut self) -> Result<Page> {
-        loop {
-            let head = *self.head.borrow_and_update();
-            if head > self.after {
-                let page = match self.feed.since(self.after) {
-                    Some(page) => page,
-                    None => read(&self.pool, self.after, PAGE).await?,
-                };
-                if page.through > self.after {
-                    self.after = page.through;
-                    return Ok(page);
-                }
-            }
-            self.head.changed().await?;
-        }
-    }
-
-    /// Goes on from another position.
-    pub fn seek(&mut self, after: i64) {
-        self.after = after;
-    }
-
-    /// The position up to which `next` has handed the log out.
-    #[must_use]
-    pub fn position(&self) -> i64 {
-        self.after
-    }
+    Ok(published)
 }
 
 #[cfg(test)]

@@ -2,18 +2,22 @@
 //!
 //! [`EventStore::execute`] runs decisions and appends what they decide; [`Log`] reads and follows what was appended.
 
+mod append;
 mod appender;
 mod cache;
 mod claim;
 mod context;
 pub mod cqrs;
+mod crier;
 mod execute;
 mod feed;
 mod load;
 mod log;
 mod publish;
+mod recent;
 mod statement;
 mod stored;
+mod subscription;
 mod unit;
 mod upcasters;
 
@@ -23,14 +27,13 @@ use anyhow::Result;
 use domain::claim::Kind;
 use domain::id::ClaimId;
 use sqlx::PgPool;
-use tokio::sync::watch;
 
 pub use context::{Actor, Context};
 pub use execute::{ExecuteError, Written};
-pub use feed::Subscription;
 pub use log::{Log, Page, Published};
 pub use statement::pool_options;
 pub use stored::{StoredEvent, StreamKey, Unreadable};
+pub use subscription::Subscription;
 pub use unit::{Halt, Missing, Unit};
 
 /// The tables of the event store's database.
@@ -49,13 +52,13 @@ pub struct EventStore {
 impl EventStore {
     /// Opens a migrated database. The writer connects on its own, with the pool's options.
     pub async fn open(pool: PgPool) -> Result<Self> {
-        let bell = watch::Sender::new(0);
+        let log = Log::open(pool.clone());
         let cache = Arc::new(Mutex::new(cache::Cache::new()));
         let claim_key = claim::ClaimKey::load(&pool).await?;
         let appender =
-            appender::Appender::start(pool.clone(), Arc::clone(&cache), bell.clone()).await?;
-        let log = Log::with_bell(pool.clone(), bell);
-        appender.follow(log.head_seen());
+            appender::Appender::start(pool.clone(), Arc::clone(&cache), Arc::clone(log.feed()))
+                .await?;
+        appender.follow(log.feed().head());
         Ok(Self {
             pool,
             cache,

@@ -7,13 +7,13 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
-use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::context::Metadata;
-use crate::feed::{Feed, Subscription};
+use crate::feed::Feed;
 use crate::publish::publish;
 use crate::stored::{Raw, StoredEvent};
+use crate::subscription::Subscription;
 
 /// The log, for reading. Cheap to clone.
 #[derive(Clone)]
@@ -56,12 +56,7 @@ impl Log {
     /// For a process that only reads; wakes on the database's notifications.
     #[must_use]
     pub fn open(pool: PgPool) -> Self {
-        Self::with_bell(pool, watch::Sender::new(0))
-    }
-
-    /// For the process that also writes: `bell` rings at each of its own commits.
-    pub(crate) fn with_bell(pool: PgPool, bell: watch::Sender<i64>) -> Self {
-        let feed = Arc::new(Feed::new(pool.clone(), bell));
+        let feed = Arc::new(Feed::new(pool.clone()));
         Self { pool, feed }
     }
 
@@ -98,9 +93,9 @@ impl Log {
         Subscription::new(self.pool.clone(), Arc::clone(&self.feed), after)
     }
 
-    /// How far subscriptions of this process have seen the log.
-    pub(crate) fn head_seen(&self) -> watch::Receiver<i64> {
-        self.feed.head()
+    /// What subscriptions of this process share.
+    pub(crate) fn feed(&self) -> &Arc<Feed> {
+        &self.feed
     }
 
     /// Where the log is read from; for queries of one's own.
@@ -145,6 +140,7 @@ pub(crate) async fn read(pool: &PgPool, after: i64, limit: i64) -> Result<Page> 
 
 fn published(row: &PgRow) -> Result<Option<Published>> {
     let payload: &RawValue = row.try_get("payload")?;
+    let metadata: &RawValue = row.try_get("metadata")?;
     let raw = Raw {
         aggregate_type: row.try_get("aggregate_type")?,
         aggregate_id: row.try_get("aggregate_id")?,
@@ -153,18 +149,34 @@ fn published(row: &PgRow) -> Result<Option<Published>> {
         event_version: row.try_get("event_version")?,
         payload,
     };
-    let Some(message) = publish(&raw)? else {
+    let (event_id, position) = (row.try_get("event_id")?, row.try_get("position")?);
+    publish_at(
+        &raw,
+        metadata.get(),
+        event_id,
+        position,
+        row.try_get("recorded_at")?,
+    )
+}
+
+/// A stored event as it is published; `None` where it is nobody else's business.
+pub(crate) fn publish_at(
+    raw: &Raw<'_>,
+    metadata: &str,
+    event_id: Uuid,
+    position: i64,
+    recorded_at: DateTime<Utc>,
+) -> Result<Option<Published>> {
+    let Some(message) = publish(raw)? else {
         return Ok(None);
     };
-    let metadata: &RawValue = row.try_get("metadata")?;
-    let metadata: Metadata =
-        serde_json::from_str(metadata.get()).map_err(|e| raw.unreadable(&e))?;
+    let metadata: Metadata = serde_json::from_str(metadata).map_err(|e| raw.unreadable(&e))?;
     Ok(Some(Published {
-        position: row.try_get("position")?,
-        event_id: row.try_get("event_id")?,
+        position,
+        event_id,
         aggregate_id: raw.aggregate_id.parse().map_err(|e| raw.unreadable(&e))?,
         sequence: raw.sequence,
-        recorded_at: row.try_get("recorded_at")?,
+        recorded_at,
         actor: metadata.actor,
         correlation_id: metadata.correlation_id,
         message,

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnection, PgPoolOptions};
 use sqlx::{Connection as _, PgPool, Row};
 use tokio::time::{Instant, timeout_at};
 
-use crate::appender::Append;
+use crate::append::Append;
 use crate::stored::StreamKey;
 
 /// Numbers the events from the one-row head and inserts them, in one statement that commits by itself. The head row's
@@ -24,7 +25,7 @@ const APPEND: &str = "with head as (
              with ordinality as e (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
                                    event_id, ordinal)
     )
-    select base, pg_notify('events', '') from head";
+    select base, recorded_at from head";
 
 /// How long the database may take to answer, a broken connection's mending included, before the appends that wait for
 /// it are given up.
@@ -32,11 +33,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The first pause before a broken connection is mended, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
 
+/// Where a batch went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// The position just before its first event.
+    pub base: i64,
+    /// The time of all its events.
+    pub recorded_at: DateTime<Utc>,
+}
+
 /// What became of a batch.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// Its events follow `base`.
-    Committed { base: i64 },
+    /// It is in the log.
+    Committed(Place),
     /// A stream has moved on; nothing was written.
     Conflict,
 }
@@ -151,18 +161,18 @@ async fn attempt(
     batch: &[Append],
     sent: bool,
 ) -> sqlx::Result<Outcome> {
-    if sent && let Some(base) = settle(connection, batch).await? {
-        return Ok(Outcome::Committed { base });
+    if sent && let Some(place) = settle(connection, batch).await? {
+        return Ok(Outcome::Committed(place));
     }
     match insert(connection, batch).await {
-        Ok(base) => Ok(Outcome::Committed { base }),
+        Ok(place) => Ok(Outcome::Committed(place)),
         Err(sqlx::Error::Database(e)) if e.is_unique_violation() => {
             let own = if sent {
                 settle(connection, batch).await?
             } else {
                 None
             };
-            Ok(own.map_or(Outcome::Conflict, |base| Outcome::Committed { base }))
+            Ok(own.map_or(Outcome::Conflict, Outcome::Committed))
         }
         Err(error) => Err(error),
     }
@@ -177,7 +187,7 @@ async fn open(pool: &PgPool) -> sqlx::Result<PgConnection> {
     Ok(connection)
 }
 
-async fn insert(connection: &mut PgConnection, batch: &[Append]) -> sqlx::Result<i64> {
+async fn insert(connection: &mut PgConnection, batch: &[Append]) -> sqlx::Result<Place> {
     let events = || batch.iter().flat_map(|append| append.events.iter());
     let metadata: Vec<&str> = batch
         .iter()
@@ -204,12 +214,15 @@ async fn insert(connection: &mut PgConnection, batch: &[Append]) -> sqlx::Result
         .bind(events().map(|e| e.event_id).collect::<Vec<_>>())
         .fetch_one(connection)
         .await?;
-    Ok(row.get("base"))
+    Ok(Place {
+        base: row.get("base"),
+        recorded_at: row.get("recorded_at"),
+    })
 }
 
 /// Whether the batch is in the log. Holding the head row's lock while looking: an earlier backend that is still
 /// committing it holds that lock until it is done.
-async fn settle(connection: &mut PgConnection, batch: &[Append]) -> sqlx::Result<Option<i64>> {
+async fn settle(connection: &mut PgConnection, batch: &[Append]) -> sqlx::Result<Option<Place>> {
     let Some(first) = batch.iter().flat_map(|append| append.events.iter()).next() else {
         return Ok(None);
     };
@@ -217,8 +230,8 @@ async fn settle(connection: &mut PgConnection, batch: &[Append]) -> sqlx::Result
     sqlx::query("select position from log_head for update")
         .execute(&mut *transaction)
         .await?;
-    let position: Option<i64> = sqlx::query_scalar(
-        "select position from events
+    let found: Option<(i64, DateTime<Utc>)> = sqlx::query_as(
+        "select position, recorded_at from events
          where aggregate_type = $1 and aggregate_id = $2 and sequence = $3 and event_id = $4",
     )
     .bind(first.stream.aggregate_type)
@@ -228,7 +241,10 @@ async fn settle(connection: &mut PgConnection, batch: &[Append]) -> sqlx::Result
     .fetch_optional(&mut *transaction)
     .await?;
     transaction.commit().await?;
-    Ok(position.map(|position| position - 1))
+    Ok(found.map(|(position, recorded_at)| Place {
+        base: position - 1,
+        recorded_at,
+    }))
 }
 
 async fn news(connection: &mut PgConnection, after: i64, up_to: Option<i64>) -> sqlx::Result<News> {

@@ -344,3 +344,33 @@ async fn a_halt_for_loading_is_not_an_answer() {
         "once to learn what to load, once with it"
     );
 }
+
+#[tokio::test]
+async fn whoever_follows_the_log_elsewhere_is_notified() {
+    let shelf = shelf_with(0).await;
+    let pool = shelf.store.log().pool();
+    let mut listener = sqlx::postgres::PgListener::connect_with(pool)
+        .await
+        .expect("connects");
+    sqlx::query("select set_config('application_name', 'online-mart follower elsewhere', false)")
+        .execute(&mut listener)
+        .await
+        .expect("a name");
+    listener.listen("events").await.expect("listens");
+    let heard = async {
+        // A writer believes for a second that nobody listens, so it may take more than one command.
+        loop {
+            tell(&shelf.store, shelf.stock, add_one())
+                .await
+                .expect("adds");
+            let notified =
+                tokio::time::timeout(std::time::Duration::from_millis(200), listener.recv());
+            if let Ok(notified) = notified.await {
+                return notified.expect("the connection stands");
+            }
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), heard)
+        .await
+        .expect("a notification");
+}

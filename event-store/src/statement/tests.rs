@@ -5,9 +5,9 @@ use embedded_postgres::testing::database;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{Connection, Outcome};
+use super::{Connection, Outcome, Place};
 use crate::MIGRATOR;
-use crate::appender::Append;
+use crate::append::Append;
 use crate::stored::{NewEvent, StreamKey};
 
 fn opened() -> Append {
@@ -62,7 +62,10 @@ async fn a_stream_that_has_moved_on_is_a_conflict_and_an_own_first_try_is_none()
     let mut connection = Connection::new(database.pool());
     let batch = [opened()];
     let told = connection.append(&batch).await.expect("appends");
-    assert!(matches!(told, Outcome::Committed { base: 0 }), "{told:?}");
+    assert!(
+        matches!(told, Outcome::Committed(Place { base: 0, .. })),
+        "{told:?}"
+    );
     let mut other = opened();
     other.events[0].stream = batch[0].events[0].stream;
     let told = connection.append(&[other]).await.expect("answers");
@@ -73,5 +76,8 @@ async fn a_stream_that_has_moved_on_is_a_conflict_and_an_own_first_try_is_none()
         .await
         .expect("open");
     let told = super::attempt(open, &batch, true).await.expect("settles");
-    assert!(matches!(told, Outcome::Committed { base: 0 }), "{told:?}");
+    assert!(
+        matches!(told, Outcome::Committed(Place { base: 0, .. })),
+        "{told:?}"
+    );
 }
