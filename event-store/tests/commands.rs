@@ -374,3 +374,25 @@ async fn whoever_follows_the_log_elsewhere_is_notified() {
         .await
         .expect("a notification");
 }
+
+#[tokio::test]
+async fn nobody_rewrites_the_log_by_mistake() {
+    let shelf = shelf_with(1).await;
+    for rewrite in [
+        "update events set event_type = 'x'",
+        "delete from events where position = 1",
+        "truncate events",
+    ] {
+        let refused = sqlx::query(rewrite)
+            .execute(shelf.store.log().pool())
+            .await
+            .expect_err(rewrite);
+        assert!(
+            refused.to_string().contains("only ever appended"),
+            "{refused}"
+        );
+    }
+    tell(&shelf.store, shelf.stock, add_one())
+        .await
+        .expect("appending goes on");
+}

@@ -15,6 +15,16 @@ create table events (
     constraint events_position unique (position)
 );
 
+-- Nothing that happened is changed or taken back. Who means to all the same (a drill on a copy, say) has to disable this
+-- trigger first, knowingly.
+create function refuse_to_rewrite_the_log() returns trigger language plpgsql as $$
+begin
+    raise exception 'the log is only ever appended to';
+end
+$$;
+create trigger append_only before update or delete or truncate on events
+    for each statement execute function refuse_to_rewrite_the_log();
+
 -- One row. Its lock is held from numbering to commit, so positions become visible in order and without a hole.
 create table log_head (
     position    bigint      not null,
