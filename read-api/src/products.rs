@@ -196,7 +196,7 @@ pub(crate) async fn one(
 impl Product {
     /// Never the bare version, as a write's is: stock moves without a new version, so a copy from a write may be old.
     fn tag(&self) -> String {
-        let shelf = if self.is_available { "in" } else { "out" };
-        format!("{}-{shelf}", self.version)
+        let state = if self.is_available { "in" } else { "out" };
+        format!("{}-{state}", self.version)
     }
 }
