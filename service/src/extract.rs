@@ -73,11 +73,12 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 
 fn bad_path(kind: ErrorKind, first: &str) -> Problem {
     let error = match kind {
-        ErrorKind::ParseErrorAtKey { key, .. } => {
-            FieldError::new(format!("/{key}"), "has the wrong form")
-        }
-        ErrorKind::ParseErrorAtIndex { .. } | ErrorKind::ParseError { .. } => {
-            FieldError::new(format!("/{first}"), "has the wrong form")
+        ErrorKind::ParseErrorAtKey {
+            key, expected_type, ..
+        } => FieldError::new(format!("/{key}"), field::must_be(expected_type)),
+        ErrorKind::ParseErrorAtIndex { expected_type, .. }
+        | ErrorKind::ParseError { expected_type, .. } => {
+            FieldError::new(format!("/{first}"), field::must_be(expected_type))
         }
         ErrorKind::DeserializeError { key, message, .. } => field::error_at(&key, &message),
         ErrorKind::Message(message) => field::error_at(first, &message),

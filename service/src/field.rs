@@ -1,4 +1,5 @@
-//! From serde's words to a field's error: a JSON pointer, and a text that never repeats what was sent.
+//! From serde's words to a field's error: a JSON pointer, and a text that a caller understands and that never repeats
+//! what was sent.
 
 use serde_path_to_error::{Path, Segment};
 
@@ -76,16 +77,51 @@ fn without_value(message: &str) -> String {
         "unknown variant `",
     ];
     if repeats.iter().any(|start| message.starts_with(start)) {
-        return match message.rfind(", expected ") {
-            Some(comma) => format!("must be {}", &message[comma + ", expected ".len()..]),
-            None => "is not what it must be".to_owned(),
+        let Some((given, expected)) = message.rsplit_once(", expected ") else {
+            return "is not what it must be".to_owned();
         };
+        let whole = given.strip_prefix("invalid value: integer `");
+        if whole.is_some_and(|number| !number.starts_with('-')) {
+            return "is too large a number".to_owned();
+        }
+        return must_be(expected);
     }
     if message.starts_with("UUID parsing failed") {
-        return "must be a UUID".to_owned();
+        return must_be("a formatted UUID string");
     }
-    if message.starts_with("invalid digit found") || message.starts_with("cannot parse integer") {
-        return "must be a whole number".to_owned();
+    match message {
+        "number too large to fit in target type" => "is too large a number".to_owned(),
+        "number too small to fit in target type" => "is too small a number".to_owned(),
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            must_be("i64")
+        }
+        "provided string was not `true` or `false`" => must_be("bool"),
+        "input is out of range"
+        | "no possible date and time matching input"
+        | "input is not enough for unique date and time"
+        | "input contains invalid characters"
+        | "premature end of input"
+        | "trailing input" => must_be("an RFC 3339 formatted date and time string"),
+        _ => message.to_owned(),
     }
-    message.to_owned()
+}
+
+/// What was expected, named by serde or by its type, in a caller's words.
+pub(crate) fn must_be(expected: &str) -> String {
+    let plain = match expected {
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number, 0 or more",
+        "f32" | "f64" => "a number",
+        "bool" | "a boolean" => "true or false",
+        "a borrowed string" => "a string",
+        "a sequence" => "a list",
+        "a formatted UUID string" => "a UUID",
+        "an RFC 3339 formatted date and time string" => {
+            "an RFC 3339 time such as 2026-11-23T12:00:00Z"
+        }
+        "a map" => "an object",
+        expected if expected.starts_with("struct ") => "an object",
+        expected => expected,
+    };
+    format!("must be {plain}")
 }

@@ -130,6 +130,35 @@ async fn what_is_wrong_is_pointed_at() {
 }
 
 #[tokio::test]
+async fn what_it_must_be_is_said_in_words_that_a_caller_understands() {
+    for (body, pointer, detail) in [
+        (r#"{"name":1,"count":1}"#, "/name", "must be a string"),
+        (
+            r#"{"name":"a","count":"12"}"#,
+            "/count",
+            "must be a whole number, 0 or more",
+        ),
+        (
+            r#"{"name":"a","count":-1}"#,
+            "/count",
+            "must be a whole number, 0 or more",
+        ),
+        (
+            r#"{"name":"a","count":4294967296}"#,
+            "/count",
+            "is too large a number",
+        ),
+        (
+            r#"{"name":"a","count":1,"tags":{}}"#,
+            "/tags",
+            "must be a list",
+        ),
+    ] {
+        assert_eq!(thing(body).await.is_invalid(pointer), detail, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_refused_value_is_never_repeated() {
     for body in [
         r#"{"name":4242424242424242,"count":1}"#,

@@ -64,6 +64,58 @@ async fn query_parameters_are_read_strictly() {
     }
 }
 
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Search {
+    #[serde(rename = "available")]
+    _available: Option<bool>,
+    #[serde(rename = "from")]
+    _from: Option<chrono::DateTime<chrono::Utc>>,
+    #[serde(rename = "count")]
+    _count: Option<u64>,
+    #[serde(rename = "by")]
+    _by: Option<i64>,
+    #[serde(rename = "id")]
+    _id: Option<uuid::Uuid>,
+}
+
+#[test]
+fn a_parameter_is_refused_in_words_that_a_caller_understands() {
+    const TIME: &str = "must be an RFC 3339 time such as 2026-11-23T12:00:00Z";
+    for (query, detail) in [
+        ("available=maybe", "must be true or false"),
+        ("available=", "must be true or false"),
+        ("from=", TIME),
+        ("from=now", TIME),
+        ("from=2026-11-23", TIME),
+        ("from=2026-11-23T12:00:00", TIME),
+        ("from=2026-13-23T12:00:00Z", TIME),
+        ("from=2026-02-30T12:00:00Z", TIME),
+        ("from=2026-11-23T12:00:00ZZ", TIME),
+        ("count=ten", "must be a whole number"),
+        ("count=", "must be a whole number"),
+        ("count=99999999999999999999", "is too large a number"),
+        ("by=-99999999999999999999", "is too small a number"),
+        ("id=7", "must be a UUID"),
+    ] {
+        let problem = super::parameters::<Search>(query.as_bytes()).unwrap_err();
+        assert_eq!(problem.errors()[0].detail, detail, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_is_refused_in_such_words_too() {
+    let router = axum::Router::new().route(
+        "/event/{position}",
+        axum::routing::get(async |super::Path(position): super::Path<i64>| position.to_string()),
+    );
+    for position in ["ten", "1.5", "99999999999999999999"] {
+        let answer = ask(&router, get(&format!("/event/{position}"))).await;
+        let error = serde_json::json!({"pointer": "/position", "detail": "must be a whole number"});
+        assert_eq!(answer.json()["errors"][0], error);
+    }
+}
+
 #[test]
 fn if_match_is_one_entity_tag() {
     for (header, version) in [
