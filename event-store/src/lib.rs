@@ -11,6 +11,7 @@ pub mod cqrs;
 mod crier;
 mod execute;
 mod feed;
+mod identity;
 mod load;
 mod log;
 mod publish;
@@ -30,6 +31,7 @@ use sqlx::PgPool;
 
 pub use context::{Actor, Context};
 pub use execute::{ExecuteError, Written};
+pub use identity::Identity;
 pub use log::{Log, Page, Published};
 pub use statement::pool_options;
 pub use stored::{StoredEvent, StreamKey, Unreadable};

@@ -1,6 +1,10 @@
 //! The read models' databases, one per service.
 
+use anyhow::{Context as _, Result};
+use event_store::Log;
 use sqlx::{PgPool, migrate::Migrator};
+
+use crate::{checkpoint, projections};
 
 /// Tables of the product database.
 pub static PRODUCT: Migrator = sqlx::migrate!("../migrations/product");
@@ -48,4 +52,20 @@ impl ReadDatabases {
         )?;
         Ok(())
     }
+}
+
+/// Whether these read models, if they have rows at all, were made from this log, and the log is not older than they
+/// are: an error that says what to do where not. Writes nothing. The tables must be there already.
+pub async fn check(log: &Log, databases: &ReadDatabases) -> Result<()> {
+    let mut found = Vec::new();
+    for projection in projections() {
+        let checkpoint = checkpoint::find(projection.database(databases), projection).await;
+        found.extend(checkpoint.context("cannot read how far the read models are")?);
+    }
+    // After the checkpoints: meanwhile the log may only have grown.
+    let log = log.identity().await?;
+    for checkpoint in found {
+        checkpoint.check(&log)?;
+    }
+    Ok(())
 }

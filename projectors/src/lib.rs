@@ -16,7 +16,7 @@ mod runner;
 mod status;
 pub mod user;
 
-pub use databases::{INVENTORY, NOTIFICATION, ORDER, PAYMENT, PRODUCT, ReadDatabases, USER};
+pub use databases::{INVENTORY, NOTIFICATION, ORDER, PAYMENT, PRODUCT, ReadDatabases, USER, check};
 pub use mailer::{Mailer, run_mailer};
 pub use progress::{Progress, Watched};
 pub use projection::{ApplyError, Projection, Reason, Refused};

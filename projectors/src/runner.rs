@@ -11,7 +11,9 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
+use crate::checkpoint::WrongLog;
 use crate::{ApplyError, Progress, Projection, ReadDatabases, Watched, checkpoint, projections};
 
 /// Pauses while something is wrong: the first, and the longest.
@@ -24,7 +26,8 @@ const MEASURE: Duration = Duration::from_secs(5);
 /// Runs every projection until `shutdown`; a batch that has begun is finished. The tables must be there already.
 ///
 /// Trouble (the database is away, an event can't be folded) is logged once, shown by `progress`, and tried again: a
-/// projection never skips an event.
+/// projection never skips an event. One whose tables are not of this log (see [`check`](crate::check)) stays in trouble
+/// and writes nothing until the next start.
 #[must_use = "dropped, it stops in the middle: await what it returns"]
 pub fn run(
     log: &Log,
@@ -60,7 +63,7 @@ struct Follower {
 pub(crate) enum Committed {
     /// It is applied.
     Page,
-    /// Another process was faster, or switched the tables: nothing of it is applied.
+    /// Another process was faster, or switched the tables or their log: nothing of it is applied.
     ByAnother,
 }
 
@@ -73,6 +76,7 @@ impl Follower {
             let Err(error) = end.unwrap_or_else(|_| Err(anyhow!("its fold panicked"))) else {
                 return;
             };
+            let wrong_log = error.is::<WrongLog>();
             let trouble = format!("{error:#}");
             // None when a page has been applied since the last trouble.
             let before = self.watched().trouble();
@@ -84,8 +88,17 @@ impl Follower {
                 tracing::error!(
                     projection = name,
                     error = trouble,
-                    "projection {name} is stuck; trying again"
+                    "projection {name} is stuck; {}",
+                    if wrong_log {
+                        "it waits for a new start"
+                    } else {
+                        "trying again"
+                    },
                 );
+            }
+            if wrong_log {
+                // No second look: a log that is too short grows by other events than those that were applied.
+                return self.shutdown.cancelled().await;
             }
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
@@ -97,7 +110,13 @@ impl Follower {
     /// Follows the log until shutdown or trouble.
     async fn follow(&self) -> Result<()> {
         let mut connection = self.pool.acquire().await?;
-        let mut from = checkpoint::position(&mut connection, self.projection).await?;
+        // In this order: meanwhile the log may only have grown.
+        let found = checkpoint::find(&mut *connection, self.projection).await?;
+        let log = self.log.identity().await?;
+        if let Some(found) = found {
+            found.check(&log)?;
+        }
+        let mut from = checkpoint::position(&mut connection, self.projection, &log).await?;
         let mut subscription = self.log.subscribe(from);
         let mut stuck_before = self.watched().trouble().is_some();
         self.show(from, stuck_before);
@@ -109,7 +128,7 @@ impl Follower {
             };
             let Some(page) = page else {
                 // Commits do not wait for the disk: a server that crashed comes back without the last ones.
-                let found = checkpoint::position(&mut connection, self.projection).await?;
+                let found = checkpoint::position(&mut connection, self.projection, &log).await?;
                 if found != from {
                     from = found;
                     subscription.seek(from);
@@ -117,10 +136,10 @@ impl Follower {
                 }
                 continue;
             };
-            match commit_page(&mut connection, self.projection, from, &page).await? {
+            match commit_page(&mut connection, self.projection, log.id, from, &page).await? {
                 Committed::Page => from = page.through,
                 Committed::ByAnother => {
-                    from = checkpoint::position(&mut connection, self.projection).await?;
+                    from = checkpoint::position(&mut connection, self.projection, &log).await?;
                     subscription.seek(from);
                 }
             }
@@ -152,20 +171,29 @@ impl Follower {
 pub(crate) async fn commit_page(
     connection: &mut PgConnection,
     projection: &dyn Projection,
+    log: Uuid,
     from: i64,
     page: &Page,
 ) -> Result<Committed, ApplyError> {
     let concerns =
         |event: &&Arc<Published>| event.position > from && projection.concerns(&event.message);
     let events: Vec<_> = page.events.iter().filter(concerns).cloned().collect();
-    let refused = match commit(connection, projection, from, &events, page.through).await {
+    let refused = match commit(connection, projection, log, from, &events, page.through).await {
         Err(ApplyError::Refused(refused)) => refused,
         end => return end,
     };
     let before = events.partition_point(|event| event.position < refused.position);
     if refused.position - 1 > from {
         let through = refused.position - 1;
-        commit(connection, projection, from, &events[..before], through).await?;
+        commit(
+            connection,
+            projection,
+            log,
+            from,
+            &events[..before],
+            through,
+        )
+        .await?;
     }
     Err(refused.into())
 }
@@ -173,12 +201,13 @@ pub(crate) async fn commit_page(
 async fn commit(
     connection: &mut PgConnection,
     projection: &dyn Projection,
+    log: Uuid,
     from: i64,
     events: &[Arc<Published>],
     through: i64,
 ) -> Result<Committed, ApplyError> {
     if events.is_empty() {
-        let moved = checkpoint::advance(connection, projection, from, through).await?;
+        let moved = checkpoint::advance(connection, projection, log, from, through).await?;
         return Ok(if moved {
             Committed::Page
         } else {
@@ -186,7 +215,7 @@ async fn commit(
         });
     }
     let mut transaction = connection.begin().await?;
-    if !checkpoint::advance(&mut *transaction, projection, from, through).await? {
+    if !checkpoint::advance(&mut *transaction, projection, log, from, through).await? {
         transaction.rollback().await?;
         return Ok(Committed::ByAnother);
     }

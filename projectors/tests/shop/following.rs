@@ -71,7 +71,7 @@ pub async fn checkpoint(pool: &PgPool) -> i64 {
 pub async fn stock(databases: &ReadDatabases) -> i64 {
     number(
         &databases.inventory,
-        "select sum(stock_level)::bigint from inventory",
+        "select coalesce(sum(stock_level), 0)::bigint from inventory",
     )
     .await
 }

@@ -14,3 +14,4 @@ mod post;
 mod recorded;
 mod smtp;
 mod told;
+mod whose;

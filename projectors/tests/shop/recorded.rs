@@ -17,8 +17,14 @@ pub type Entry = (&'static str, Uuid, i64, Value);
 
 pub async fn recorded() -> Recorded {
     let database = database(&event_store::MIGRATOR).await;
+    let pool = database.pool();
+    // A copy of the template has the template's.
+    sqlx::query("update log_identity set id = gen_random_uuid()")
+        .execute(&pool)
+        .await
+        .expect("an identity of its own");
     Recorded {
-        pool: database.pool(),
+        pool,
         _database: database,
     }
 }
