@@ -1,11 +1,11 @@
 //! Bodies: JSON objects and login forms, read strictly and refused with the field's name.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use http_body_util::BodyExt;
@@ -27,6 +27,10 @@ mod tests;
 /// The largest body that is read.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
+/// The longest that a body may take to arrive. Shorter than the request's own time, so that the client learns whose
+/// fault it was.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// What is read and thrown away beyond the limit, so that a client that is still sending gets the answer.
 const DRAIN_LIMIT: usize = 4 * 1024 * 1024;
 
@@ -45,7 +49,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         if !is_json(&media_type(request.headers())) {
             return Err(unsupported("the body must be application/json"));
         }
-        parse(&read(request).await?).map(Self)
+        parse(&read(request, PATIENCE).await?).map(Self)
     }
 }
 
@@ -64,12 +68,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
                 "the body must be application/x-www-form-urlencoded",
             ));
         }
-        parameters(&read(request).await?).map(Self)
+        parameters(&read(request, PATIENCE).await?).map(Self)
     }
 }
 
-/// Reads the whole body, or says that it is too large.
-async fn read(request: Request) -> Result<Bytes> {
+/// Reads the whole body, or says that it is too large or too slow.
+async fn read(request: Request, patience: Duration) -> Result<Bytes> {
     let (parts, mut body) = request.into_parts();
     let announced = content_length(&parts.headers).unwrap_or(0);
     if announced > BODY_LIMIT && parts.headers.contains_key(header::EXPECT) {
@@ -77,7 +81,14 @@ async fn read(request: Request) -> Result<Bytes> {
     }
     let mut seen = 0;
     let mut bytes = Vec::with_capacity(announced.min(BODY_LIMIT));
-    while let Some(frame) = body.frame().await {
+    let late = tokio::time::Instant::now() + patience;
+    loop {
+        let frame = match tokio::time::timeout_at(late, body.frame()).await {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break,
+            Err(_) if seen > BODY_LIMIT => break,
+            Err(_) => return Err(too_slow()),
+        };
         let frame = frame.map_err(|_| Problem::malformed("the body broke off"))?;
         let Ok(data) = frame.into_data() else {
             continue;
@@ -210,6 +221,12 @@ fn unsupported(detail: &str) -> Problem {
         problems::UNSUPPORTED_MEDIA_TYPE,
     )
     .detail(detail)
+}
+
+/// The rest may come later, or never: nothing else can be asked on this connection (RFC 9110, 15.5.9).
+fn too_slow() -> Problem {
+    Problem::common(StatusCode::REQUEST_TIMEOUT, problems::TOO_SLOW)
+        .header(header::CONNECTION, HeaderValue::from_static("close"))
 }
 
 fn too_large() -> Problem {

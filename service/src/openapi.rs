@@ -34,7 +34,7 @@ const BEARER: &str = "bearer";
 
 const DESCRIPTION: &str = "Every error is answered as `application/problem+json`: `type` leads to a page that explains it. \
 An unknown path is a 404, a method that a path does not have a 405 with `Allow`, a body of another media type a 415, \
-one above 64 KiB a 413, and a field or parameter that is not known a 422, as is any text with U+0000.\n\n\
+one above 64 KiB a 413, one that does not arrive within 20 seconds a 408, and a field or parameter that is not known a 422, as is any text with U+0000.\n\n\
 Each answer carries `X-Request-Id`, the caller's own or a new one. Writes answer with `ETag`, the version of what was \
 written (to be sent in `If-Match`), and `Consistency-Token`: a read that sends it along waits until it shows that write. Callers need it only to \
 read what another caller wrote; their own writes show in their next read without it. `HEAD` works wherever `GET` does.";
@@ -99,6 +99,7 @@ fn refusals(operation: &Operation) -> Vec<StatusCode> {
     if operation.request_body.is_some() {
         refusals.extend([
             StatusCode::BAD_REQUEST,
+            StatusCode::REQUEST_TIMEOUT,
             StatusCode::PAYLOAD_TOO_LARGE,
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             StatusCode::UNPROCESSABLE_ENTITY,

@@ -69,6 +69,11 @@ pub(crate) const METHOD_NOT_ALLOWED: Known = known(
     "Method not allowed",
     "The path exists, but not for this method. The Allow header lists those that it has.",
 );
+pub(crate) const TOO_SLOW: Known = known(
+    "too-slow",
+    "Request timed out",
+    "The body did not arrive within 20 seconds. Content-Length may promise more than was sent.",
+);
 pub(crate) const STALE: Known = known(
     "stale",
     "Precondition failed",
@@ -170,6 +175,7 @@ pub const ALL: &[Known] = &[
         "There is no kind of problem of this name. GET /problems lists them.",
     ),
     METHOD_NOT_ALLOWED,
+    TOO_SLOW,
     known(
         "product-not-offered",
         "Product not offered",
@@ -249,6 +255,7 @@ pub(crate) fn of_status(status: StatusCode) -> Option<Known> {
         StatusCode::FORBIDDEN => Some(FORBIDDEN),
         StatusCode::NOT_FOUND => Some(NOT_FOUND),
         StatusCode::METHOD_NOT_ALLOWED => Some(METHOD_NOT_ALLOWED),
+        StatusCode::REQUEST_TIMEOUT => Some(TOO_SLOW),
         StatusCode::PRECONDITION_FAILED => Some(STALE),
         StatusCode::PAYLOAD_TOO_LARGE => Some(TOO_LARGE),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(UNSUPPORTED_MEDIA_TYPE),

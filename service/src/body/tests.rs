@@ -1,13 +1,17 @@
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
     http::{Method, header},
+    response::IntoResponse,
 };
 
-use super::BODY_LIMIT;
+use futures::StreamExt;
+
+use super::{BODY_LIMIT, PATIENCE, read};
 use crate::{
-    Profile,
+    Problem, Profile,
+    observe::TIMEOUT,
     testing::{Answer, ask, common, post, post_json, request, shop},
 };
 
@@ -213,6 +217,28 @@ async fn who_asks_first_is_told_before_sending() {
     ask(&shop, asking.body(never).unwrap())
         .await
         .is_problem(413, "too-large");
+}
+
+/// What is read of a body that begins with so many bytes and then never goes on.
+async fn stalled(size: usize) -> Problem {
+    let start =
+        futures::stream::once(async move { Ok::<_, Infallible>(Bytes::from(vec![b' '; size])) });
+    let body = Body::from_stream(start.chain(futures::stream::pending()));
+    let request = request(Method::POST, "/thing").body(body).unwrap();
+    read(request, Duration::from_millis(50)).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_is_a_408_and_the_last_of_its_connection() {
+    let problem = stalled(1).await;
+    assert_eq!(
+        (problem.status().as_u16(), problem.slug()),
+        (408, "too-slow")
+    );
+    let response = problem.into_response();
+    assert_eq!(response.headers()[header::CONNECTION], "close");
+    assert_eq!(stalled(BODY_LIMIT + 1).await.slug(), "too-large");
+    assert!(PATIENCE < TIMEOUT, "else it would be our fault, a 503");
 }
 
 #[tokio::test]
