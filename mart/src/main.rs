@@ -4,6 +4,7 @@ use std::{ffi::OsString, io::Write, path::Path, process::ExitCode, time::Duratio
 
 use clap::{Args, Parser, Subcommand};
 use mart::{Role, RunningShop, Shop, config, shutdown::another_signal, user, waiting::Waiting};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use service::{
     Settings, Signals,
     settings::{EX_CONFIG, LoadError, Loaded, SettingError, process_environment},
@@ -99,12 +100,22 @@ fn run(loaded: Loaded<Cli>) -> ExitCode {
     let errand = async {
         match cli.errand.unwrap_or(Errand::Up(Up::default())) {
             Errand::Up(up) => self::up(&settings, &up.roles).await,
-            Errand::User(UserErrand::Grant(who)) => user::grant(&settings, &who)
-                .await
-                .map(|()| ExitCode::SUCCESS),
-            Errand::User(UserErrand::Revoke(who)) => user::revoke(&settings, &who)
-                .await
-                .map(|()| ExitCode::SUCCESS),
+            Errand::User(UserErrand::Grant(who)) => user::grant(&settings, &who).await.map(|()| {
+                say(&format!(
+                    "{} has the role {} from the next login or refresh on",
+                    who.name, who.role
+                ));
+                ExitCode::SUCCESS
+            }),
+            Errand::User(UserErrand::Revoke(who)) => {
+                user::revoke(&settings, &who).await.map(|()| {
+                    say(&format!(
+                        "{} has no role {} from the next login or refresh on",
+                        who.name, who.role
+                    ));
+                    ExitCode::SUCCESS
+                })
+            }
             Errand::Config => config::table(&settings, &origins).map(|table| {
                 say(table.trim_end());
                 ExitCode::SUCCESS
@@ -129,6 +140,7 @@ fn run(loaded: Loaded<Cli>) -> ExitCode {
 /// Runs the shop until a signal or a failure.
 async fn up(settings: &Settings, roles: &[Role]) -> anyhow::Result<ExitCode> {
     telemetry::init(settings.profile);
+    open_as_many_files_as_allowed();
     let signalled = Signals::install()?;
     let waiting = Waiting::on_terminal();
     let started = tokio::select! {
@@ -165,6 +177,15 @@ async fn up(settings: &Settings, roles: &[Role]) -> anyhow::Result<ExitCode> {
             tracing::error!("the end took too long; Postgres is told to stop when this process is gone");
             std::process::exit(1)
         }
+    }
+}
+
+/// A connection is an open file: the soft limit of 1,024 that many systems set is for programs that use `select`.
+fn open_as_many_files_as_allowed() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::debug!(%error, "the limit of open files stays as it is");
     }
 }
 

@@ -246,6 +246,7 @@ async fn roles_are_granted_to_a_running_shop_and_to_a_stopped_one() {
     );
     let granted = place.run(&["user", "grant", "john_doe", "admin"]);
     assert_eq!(granted.status.code(), Some(0), "{}", text(&granted.stderr));
+    assert!(text(&granted.stdout).contains("john_doe has the role admin"));
     let audit = async |shop: &Program| {
         let login = client
             .post(shop.url(Service::Order, "/user/login"))

@@ -13,7 +13,7 @@ async fn a_customers_next_read_is_never_stale() {
     let john = house.customer("john_doe").await;
     let product = john.product(1.0).await;
     let stock = john.stock(&product, 1_000_000).await;
-    for n in 1..=500 {
+    for n in 1..=1_000 {
         let order_id = john.ordered(&product, 1).await;
         john.get(Order, &format!("/order/{order_id}")).await.is(200);
         let record = john
@@ -55,7 +55,7 @@ async fn with_the_token_another_callers_read_is_never_stale_on_any_port() {
     let mary = house.customer("mary").await;
     let product = john.product(1.0).await;
     let stock = john.stock(&product, 1_000_000).await;
-    for n in 1..=500 {
+    for n in 1..=1_000 {
         let placed = john.order(&product, 1).await.is(201);
         let token = placed.header("consistency-token").to_owned();
         let read = mary
