@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use futures::future::join_all;
-use lettre::message::header::ContentType;
+use lettre::message::header::{ContentType, MIME_VERSION_1_0};
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::{AsyncSmtpTransportBuilder, Error as SmtpError, PoolConfig};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
@@ -283,6 +283,8 @@ fn message(mail: &Leased, from: &Mailbox) -> Result<Message> {
         .from(from.clone())
         .to(Mailbox::new(Some(mail.username.clone()), address))
         .subject(mail.subject.as_str())
+        // Without it a reader may take the body for plain ASCII, whatever the content type says.
+        .header(MIME_VERSION_1_0)
         .header(ContentType::TEXT_PLAIN)
         .body(mail.body.clone())
         .context("the mail cannot be written")

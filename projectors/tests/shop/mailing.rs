@@ -41,6 +41,7 @@ async fn a_queued_mail_is_sent_at_once_with_all_that_was_promised() {
         mail.header("From"),
         "\"Online Mart\" <no-reply@mart.example>"
     );
+    assert_eq!(mail.header("MIME-Version"), "1.0");
     assert!(mail.text.contains("Hello user1,"), "{}", mail.text);
     let row = "select count(*) from delivery where sent_at is not null and attempts = 1 and leased_until is null";
     assert_eq!(number(&post.pool, row).await, 3);
