@@ -11,7 +11,7 @@ use std::{
 
 use axum::{
     extract::{FromRef, FromRequestParts},
-    http::{HeaderName, HeaderValue, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, request::Parts},
     response::{IntoResponseParts, Response, ResponseParts},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -214,10 +214,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         let common = Common::from_ref(state);
-        let token = match only(&parts.headers, &CONSISTENCY_TOKEN)? {
-            Some(text) => Some(text.parse::<ConsistencyToken>()?.0),
-            None => None,
-        };
+        let token = told(&parts.headers)?.map(|token| token.0);
         // A bad bearer token is for the handler's own extractor to refuse.
         let user = bearer(&common, &parts.headers)
             .ok()
@@ -235,6 +232,13 @@ impl IntoParams for Freshness {
             "Of a write's answer: this read waits up to 2 s until it shows that write",
         )]
     }
+}
+
+/// The token that a request carries. One that is none is refused wherever it is sent: the outermost layer asks this.
+pub(crate) fn told(headers: &HeaderMap) -> Result<Option<ConsistencyToken>> {
+    only(headers, &CONSISTENCY_TOKEN)?
+        .map(str::parse)
+        .transpose()
 }
 
 /// The header of an answer.

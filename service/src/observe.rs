@@ -17,7 +17,7 @@ use tracing::Instrument;
 use crate::{
     Common,
     caller::bearer,
-    consistency::{Wrote, set_token},
+    consistency::{Wrote, set_token, told},
     extract::{Peer, RequestId, X_REQUEST_ID},
     metrics,
     problem::Problem,
@@ -61,7 +61,13 @@ pub(crate) async fn observe(
     let authorization = request.headers().get(header::AUTHORIZATION).cloned();
     let span = tracing::info_span!("request", id = id.0);
 
-    let answered = tokio::time::timeout(edge.timeout, next.run(request).instrument(span)).await;
+    let answer = async {
+        match told(request.headers()) {
+            Ok(_) => next.run(request).await,
+            Err(refused) => refused.into_response(),
+        }
+    };
+    let answered = tokio::time::timeout(edge.timeout, answer.instrument(span)).await;
     let mut response =
         answered.unwrap_or_else(|_| Problem::unavailable("this took too long").into_response());
 

@@ -37,7 +37,8 @@ An unknown path is a 404, a method that a path does not have a 405 with `Allow`,
 one above 64 KiB a 413, one that does not arrive within 20 seconds a 408, and a field or parameter that is not known a 422, as is any text with U+0000.\n\n\
 Each answer carries `X-Request-Id`, the caller's own or a new one. Writes answer with `ETag`, the version of what was \
 written (to be sent in `If-Match`), and `Consistency-Token`: a read that sends it along waits until it shows that write. Callers need it only to \
-read what another caller wrote; their own writes show in their next read without it. `HEAD` works wherever `GET` does.";
+read what another caller wrote; their own writes show in their next read without it. A token that is none is a 400 on \
+any request. `HEAD` works wherever `GET` does.";
 
 /// Completes what the handlers declared.
 pub(crate) fn complete(mut api: OpenApi, service: Service) -> OpenApi {
@@ -87,6 +88,7 @@ pub(crate) fn complete(mut api: OpenApi, service: Service) -> OpenApi {
 /// What an operation can be refused with, by what it takes.
 fn refusals(operation: &Operation) -> Vec<StatusCode> {
     let mut refusals = vec![
+        StatusCode::BAD_REQUEST,
         StatusCode::METHOD_NOT_ALLOWED,
         StatusCode::INTERNAL_SERVER_ERROR,
         StatusCode::SERVICE_UNAVAILABLE,
@@ -98,7 +100,6 @@ fn refusals(operation: &Operation) -> Vec<StatusCode> {
     }
     if operation.request_body.is_some() {
         refusals.extend([
-            StatusCode::BAD_REQUEST,
             StatusCode::REQUEST_TIMEOUT,
             StatusCode::PAYLOAD_TOO_LARGE,
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -113,14 +114,8 @@ fn refusals(operation: &Operation) -> Vec<StatusCode> {
             (ParameterIn::Path, _) => {
                 refusals.extend([StatusCode::NOT_FOUND, StatusCode::UNPROCESSABLE_ENTITY]);
             }
-            (ParameterIn::Query, "cursor") => {
-                refusals.extend([StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY]);
-            }
             (ParameterIn::Query, _) => refusals.push(StatusCode::UNPROCESSABLE_ENTITY),
-            (ParameterIn::Header, "If-Match") => {
-                refusals.extend([StatusCode::BAD_REQUEST, StatusCode::PRECONDITION_FAILED]);
-            }
-            (ParameterIn::Header, "Consistency-Token") => refusals.push(StatusCode::BAD_REQUEST),
+            (ParameterIn::Header, "If-Match") => refusals.push(StatusCode::PRECONDITION_FAILED),
             _ => {}
         }
     }

@@ -170,6 +170,25 @@ async fn the_later_of_token_and_own_write_counts() {
 }
 
 #[tokio::test]
+async fn a_write_with_a_token_that_is_none_is_refused_and_with_a_good_one_is_done() {
+    let shop = shop(&common(Profile::Dev));
+    for (method, path) in [
+        (Method::DELETE, THING),
+        (Method::PUT, THING),
+        (Method::POST, "/thing"),
+    ] {
+        let told = [("consistency-token", "nonsense")];
+        let refused = ask(&shop, from(HOME, method, path, &told)).await;
+        refused.is_problem(400, "bad-consistency-token");
+        assert_eq!(refused.header("consistency-token"), None);
+    }
+    let good = ConsistencyToken(1).to_string();
+    let told = [("consistency-token", good.as_str())];
+    let done = ask(&shop, from(HOME, Method::DELETE, THING, &told)).await;
+    assert_eq!(done.status, 204);
+}
+
+#[tokio::test]
 async fn a_read_with_a_token_that_is_none_is_refused() {
     let shop = shop(&common(Profile::Dev));
     let told = [("consistency-token", "nonsense")];

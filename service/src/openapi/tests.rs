@@ -42,7 +42,7 @@ async fn the_page_says_what_it_is_of() {
 async fn each_operation_lists_what_it_can_be_refused_with() {
     let page = page().await;
     for (method, path, expected) in [
-        ("get", "/", &[200, 405, 500, 503][..]),
+        ("get", "/", &[200, 400, 405, 500, 503][..]),
         (
             "post",
             "/thing",
@@ -53,7 +53,7 @@ async fn each_operation_lists_what_it_can_be_refused_with() {
             "/user/login",
             &[200, 400, 405, 408, 413, 415, 422, 429, 500, 503],
         ),
-        ("get", "/thing/{id}", &[200, 404, 405, 422, 500, 503]),
+        ("get", "/thing/{id}", &[200, 400, 404, 405, 422, 500, 503]),
         (
             "put",
             "/thing/{id}",
@@ -61,8 +61,8 @@ async fn each_operation_lists_what_it_can_be_refused_with() {
         ),
         ("get", "/things", &[200, 400, 405, 422, 500, 503]),
         ("get", "/seen", &[200, 400, 405, 500, 503]),
-        ("get", "/user/me", &[200, 401, 405, 500, 503]),
-        ("post", "/keep", &[200, 401, 405, 500, 503]),
+        ("get", "/user/me", &[200, 400, 401, 405, 500, 503]),
+        ("post", "/keep", &[200, 400, 401, 405, 500, 503]),
     ] {
         assert_eq!(statuses(&page, method, path), expected, "{method} {path}");
     }
