@@ -96,7 +96,7 @@ impl Parts {
         let common = common(settings)?;
         let ports = ports::open(settings.bind, settings.first_port, open_services(roles)).await?;
         let store = store(settings, servers).await?;
-        let read_models = read_models(settings, roles, servers).await?;
+        let read_models = read_models(settings, roles, servers, &store).await?;
         let mailer = read_models
             .as_ref()
             .map(|databases| mailer(settings, databases))
@@ -270,6 +270,7 @@ async fn read_models(
     settings: &Settings,
     roles: &[Role],
     servers: &Servers,
+    store: &PgPool,
 ) -> anyhow::Result<Option<ReadDatabases>> {
     if !roles.iter().any(|role| role.uses_read_models()) {
         return Ok(None);
@@ -279,6 +280,7 @@ async fn read_models(
         .migrate()
         .await
         .context("can't make the read models' tables")?;
+    projectors::check(&Log::open(store.clone()), &databases).await?;
     Ok(Some(databases))
 }
 

@@ -8,7 +8,20 @@ use crate::{customer::Customer, keys};
 
 pub struct House {
     shop: RunningShop,
-    _databases: Vec<TestDatabase>,
+    /// The flags that name its databases, the event store's first.
+    urls: Vec<String>,
+    _databases: Vec<(&'static str, TestDatabase)>,
+}
+
+async fn start(urls: &[String], flags: &[&str]) -> anyhow::Result<RunningShop> {
+    let mut all: Vec<String> = vec![
+        "--first-port=0".into(),
+        format!("--jwt-secret-key={}", keys::strong()),
+    ];
+    all.extend(urls.iter().cloned());
+    all.extend(flags.iter().map(ToString::to_string));
+    let settings = Settings::from_flags(all).expect("sane settings");
+    Shop::start(&settings, &[]).await
 }
 
 impl House {
@@ -39,24 +52,35 @@ impl House {
                 database(&projectors::NOTIFICATION).await,
             ),
         ];
-        let mut all: Vec<String> = vec![
-            "--first-port=0".into(),
-            format!("--jwt-secret-key={}", keys::strong()),
-        ];
-        all.extend(databases.iter().map(|(flag, database)| {
-            format!("{flag}={}", database.url().replace(":wasam_password", ""))
-        }));
-        all.extend(flags.iter().map(ToString::to_string));
-        let settings = Settings::from_flags(all).expect("sane settings");
-        let shop = Shop::start(&settings, &[]).await.expect("the shop starts");
+        // Tests' databases are copies of one; each log is one of its own all the same.
+        sqlx::query("update log_identity set id = gen_random_uuid()")
+            .execute(&databases[0].1.pool())
+            .await
+            .expect("a new identity");
+        let urls: Vec<String> = databases
+            .iter()
+            // The server asks for no password, and `prod` refuses the one that everybody knows.
+            .map(|(flag, database)| {
+                format!("{flag}={}", database.url().replace(":wasam_password", ""))
+            })
+            .collect();
+        let shop = start(&urls, flags).await.expect("the shop starts");
         shop.ready(&Waiting::unseen()).await;
         Self {
             shop,
-            _databases: databases
-                .into_iter()
-                .map(|(_, database)| database)
-                .collect(),
+            urls,
+            _databases: databases.into(),
         }
+    }
+
+    /// Another shop, on this one's read models and the other one's log.
+    pub async fn start_on_the_log_of(&self, other: &Self) -> anyhow::Result<RunningShop> {
+        let urls: Vec<_> = other.urls[..1]
+            .iter()
+            .chain(&self.urls[1..])
+            .cloned()
+            .collect();
+        start(&urls, &[]).await
     }
 
     pub fn url(&self, service: Service, path: &str) -> String {

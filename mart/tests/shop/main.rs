@@ -4,6 +4,7 @@ mod audit;
 mod cli;
 mod crash;
 mod customer;
+mod databases;
 mod every_port;
 mod house;
 mod keys;
