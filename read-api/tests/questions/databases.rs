@@ -29,10 +29,16 @@ static TOGETHER: LazyLock<Migrator> = LazyLock::new(|| {
     ];
     let migrations = (1..).zip(all.into_iter().flat_map(|migrator| migrator.iter()));
     let migrations = migrations.map(|(version, migration)| {
-        let sql = migration.sql.replace(
-            "create table checkpoint",
-            "create table if not exists checkpoint",
-        );
+        let sql = migration
+            .sql
+            .replace(
+                "create table checkpoint",
+                "create table if not exists checkpoint",
+            )
+            .replace(
+                "alter table checkpoint add column log",
+                "alter table checkpoint add column if not exists log",
+            );
         let (kind, no_tx) = (migration.migration_type, migration.no_tx);
         Migration::new(
             version,
