@@ -25,6 +25,7 @@ use crate::{
     service::Service,
 };
 
+mod examples;
 mod responses;
 #[cfg(test)]
 mod tests;
@@ -68,7 +69,7 @@ pub(crate) fn complete(mut api: OpenApi, service: Service) -> OpenApi {
                 operation.tags = Some(vec![service.name().to_owned()]);
             }
             let refusals = refusals(operation);
-            responses::complete(&mut operation.responses.responses, &refusals);
+            responses::complete(path, &mut operation.responses.responses, &refusals);
         }
     }
     let components = api.components.get_or_insert_with(Components::new);

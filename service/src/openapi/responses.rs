@@ -5,13 +5,10 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{
-        Array, Content, Header, ObjectBuilder, Ref, RefOr, Response, Schema, Type,
-        schema::AdditionalProperties,
-    },
+    openapi::{Array, Content, Header, ObjectBuilder, Ref, RefOr, Response, Schema, Type},
 };
 
-use super::reference;
+use super::{examples, reference};
 use crate::{
     problem::{PROBLEM_JSON, Problem},
     problems,
@@ -38,21 +35,27 @@ pub(super) fn shared() -> BTreeMap<String, RefOr<Response>> {
     let named = SHARED.into_iter().map(|status| {
         let known = problems::of_status(status).expect("every shared status is explained");
         let mut response = Response::new(format!("{}. {}", known.title, known.meaning));
-        give_form(status, &mut response);
+        give_form(status, &mut response, "/path");
         (name(status), RefOr::T(response))
     });
     named.collect()
 }
 
 /// Adds what can be refused besides what was declared, and gives declared refusals their form.
-pub(super) fn complete(responses: &mut BTreeMap<String, RefOr<Response>>, refusals: &[StatusCode]) {
+pub(super) fn complete(
+    path: &str,
+    responses: &mut BTreeMap<String, RefOr<Response>>,
+    refusals: &[StatusCode],
+) {
     for (status, response) in responses.iter_mut() {
         let status = status
             .parse::<u16>()
             .ok()
             .and_then(|status| StatusCode::from_u16(status).ok());
         match (status, response) {
-            (Some(status), RefOr::T(response)) if is_error(status) => give_form(status, response),
+            (Some(status), RefOr::T(response)) if is_error(status) => {
+                give_form(status, response, path);
+            }
             _ => {}
         }
     }
@@ -74,9 +77,10 @@ fn name(status: StatusCode) -> String {
         .replace(' ', "")
 }
 
-fn give_form(status: StatusCode, response: &mut Response) {
+fn give_form(status: StatusCode, response: &mut Response, path: &str) {
     response.content.clear();
-    let content = Content::new(Some(reference("Problem")));
+    let mut content = Content::new(Some(reference("Problem")));
+    examples::show(&mut content, status, &response.description, path);
     response
         .content
         .insert(PROBLEM_JSON.to_owned(), content.into());
@@ -101,44 +105,34 @@ fn give_form(status: StatusCode, response: &mut Response) {
 
 impl PartialSchema for Problem {
     fn schema() -> RefOr<Schema> {
-        let text = |description: &str, example: &str| {
+        let text = |description: &str| {
             ObjectBuilder::new()
                 .schema_type(Type::String)
                 .description(Some(description))
-                .examples([example])
         };
         ObjectBuilder::new()
-            .description(Some("Why a request was refused (RFC 9457)"))
+            .description(Some(
+                "Why a request was refused (RFC 9457). Kinds may have further members, such as `available`",
+            ))
             .property(
                 "type",
-                text(
-                    "The kind; resolves to a page that explains it",
-                    "/problems/invalid",
-                ),
+                text("The kind; resolves to a page that explains it"),
             )
             .required("type")
-            .property("title", text("The name of the kind", "Invalid value"))
+            .property("title", text("The name of the kind"))
             .required("title")
             .property(
                 "status",
                 ObjectBuilder::new()
                     .schema_type(Type::Integer)
-                    .description(Some("The status of the answer"))
-                    .examples([422]),
+                    .description(Some("The status of the answer")),
             )
             .required("status")
-            .property(
-                "detail",
-                text(
-                    "What is the matter this time",
-                    "price: must be at least 0.01",
-                ),
-            )
+            .property("detail", text("What is the matter this time"))
             .required("detail")
-            .property("instance", text("The path that was asked for", "/product"))
+            .property("instance", text("The path that was asked for"))
             .required("instance")
             .property("errors", Array::new(reference("FieldError")))
-            .additional_properties(Some(AdditionalProperties::FreeForm(true)))
             .into()
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 
+use axum::http::StatusCode;
 use serde_json::Value;
 
 use crate::{
@@ -110,6 +111,61 @@ async fn each_refusal_is_a_problem_and_each_reference_leads_somewhere() {
     assert_eq!(
         too_many["headers"]["Retry-After"]["schema"]["type"],
         "integer"
+    );
+}
+
+#[tokio::test]
+async fn each_refusal_shows_what_it_looks_like_and_no_other() {
+    let page = page().await;
+    let shared = page["components"]["responses"]
+        .as_object()
+        .unwrap()
+        .values();
+    let mut statuses = HashSet::new();
+    for response in shared {
+        let example = &response["content"]["application/problem+json"]["example"];
+        let (slug, status) = (example["type"].as_str().unwrap(), &example["status"]);
+        let known = crate::problems::find(&slug["/problems/".len()..]).unwrap();
+        let description = response["description"].as_str().unwrap();
+        assert!(description.starts_with(known.title), "{description}");
+        assert_eq!(example["errors"].is_array(), *status == 422, "{example}");
+        assert!(statuses.insert(status.as_u64().unwrap()), "{example}");
+    }
+    for status in [
+        400, 401, 403, 404, 405, 408, 412, 413, 415, 422, 429, 500, 503,
+    ] {
+        assert!(statuses.contains(&status), "{status}");
+    }
+    let ready = &page["paths"]["/health/ready"]["get"]["responses"]["503"];
+    let ready = &ready["content"]["application/problem+json"]["example"];
+    assert_eq!(ready["type"], "/problems/not-ready");
+    assert_eq!(ready["instance"], "/health/ready");
+    assert!(ready["failing"].is_object());
+    let problem = &page["components"]["schemas"]["Problem"];
+    assert_eq!(problem.get("additionalProperties"), None);
+}
+
+#[test]
+fn an_operation_that_names_kinds_shows_each() {
+    let mut content = utoipa::openapi::Content::default();
+    let description = "`order-already-paid`, `insufficient-stock` with `available`";
+    super::examples::show(
+        &mut content,
+        StatusCode::CONFLICT,
+        description,
+        "/order/{id}",
+    );
+    let shown = serde_json::to_value(&content).unwrap();
+    let examples = shown["examples"].as_object().unwrap();
+    assert_eq!(examples.len(), 2);
+    let stock = &examples["insufficient-stock"]["value"];
+    assert_eq!(
+        (&stock["status"], &stock["available"]),
+        (&409.into(), &3.into())
+    );
+    assert!(
+        !stock["instance"].as_str().unwrap().contains('{'),
+        "{stock}"
     );
 }
 
