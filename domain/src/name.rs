@@ -1,9 +1,11 @@
 //! The two names of an account. Both keep the spelling they were given and are compared normalised (RFC 8265:
-//! width, case, Unicode form), so that no one can take another's name by writing it differently.
+//! width, case, Unicode form; a mail domain by its ASCII form), so that no one can take another's name by writing it
+//! differently.
 
 use std::fmt;
 use std::str::FromStr;
 
+use idna::AsciiDenyList;
 use precis_profiles::UsernameCaseMapped;
 use precis_profiles::precis_core::profile::PrecisFastInvocation;
 use serde::{Deserialize, Serialize};
@@ -138,7 +140,10 @@ fn folded(name: &str) -> Option<String> {
 /// The two sides of the @ are normalised alone: each may have its own writing direction.
 fn address(email: &str) -> Option<String> {
     let (local, domain) = email.split_once('@')?;
-    let (local, domain) = (normalised(local)?, normalised(domain)?);
+    let local = normalised(local)?;
+    // The same characters are welcome in both; two domains are one when they are one to DNS.
+    normalised(domain)?;
+    let domain = idna::domain_to_ascii_cow(domain.as_bytes(), AsciiDenyList::EMPTY).ok()?;
     (is_local(&local) && is_domain(&domain)).then(|| format!("{local}@{domain}"))
 }
 
@@ -152,15 +157,15 @@ fn is_local(local: &str) -> bool {
         })
 }
 
+/// Of a domain in its ASCII form.
 fn is_domain(domain: &str) -> bool {
     domain.contains('.')
+        && domain.len() <= 253
         && domain.split('.').all(|label| {
-            (1..=63).contains(&label.chars().count())
+            (1..=63).contains(&label.len())
                 && !label.starts_with('-')
                 && !label.ends_with('-')
-                && label
-                    .chars()
-                    .all(|c| !c.is_ascii() || c.is_ascii_alphanumeric() || c == '-')
+                && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         })
 }
 

@@ -11,7 +11,7 @@ use futures::future::join_all;
 use lettre::message::header::{ContentType, MIME_VERSION_1_0};
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::{AsyncSmtpTransportBuilder, Error as SmtpError, PoolConfig};
-use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use sqlx::PgPool;
 use sqlx::postgres::PgListener;
 use tokio::sync::Notify;
@@ -272,7 +272,7 @@ enum Line {
 
 /// The same bytes at every attempt.
 fn message(mail: &Leased, from: &Mailbox) -> Result<Message> {
-    let address = mail.recipient.parse().context("the address is none")?;
+    let address = address(&mail.recipient).context("the address is none")?;
     Message::builder()
         .message_id(Some(format!(
             "<{}@{}>",
@@ -288,6 +288,12 @@ fn message(mail: &Leased, from: &Mailbox) -> Result<Message> {
         .header(ContentType::TEXT_PLAIN)
         .body(mail.body.clone())
         .context("the mail cannot be written")
+}
+
+/// With the domain in its ASCII form: every server understands that one.
+fn address(recipient: &str) -> Result<Address> {
+    let (local, domain) = recipient.rsplit_once('@').context("it has no domain")?;
+    Ok(Address::new(local, idna::domain_to_ascii(domain)?)?)
 }
 
 /// Says it at the first attempt and the last. The server's own words may hold an address: they go into the table only.

@@ -103,6 +103,40 @@ fn addresses_that_mail_reaches_are_welcome() {
 }
 
 #[test]
+fn a_domain_is_the_same_in_its_own_script_and_in_ascii() {
+    for (one, other) in [
+        ("a@exämple.com", "a@xn--exmple-cua.com"),
+        ("a@EXÄMPLE.com", "a@exa\u{308}mple.com"),
+        ("a@exämple.com", "a@XN--Exmple-CUA.COM"),
+        ("a@例え.jp", "a@xn--r8jz45g.jp"),
+        ("a@ｅｘａｍｐｌｅ．com", "a@example.com"),
+    ] {
+        let (one, other): (Email, Email) = (text(one), text(other));
+        assert_eq!(one.normalised(), other.normalised());
+        assert!(one.normalised().is_ascii(), "{}", one.normalised());
+    }
+    let (one, other): (Email, Email) = (text("a@straße.de"), text("a@strasse.de"));
+    assert_ne!(
+        one.normalised(),
+        other.normalised(),
+        "these are two domains"
+    );
+}
+
+#[test]
+fn a_domain_that_dns_cannot_hold_is_refused() {
+    for domain in [
+        "xn--a.com".to_owned(),
+        "xn--exämple.com".to_owned(),
+        format!("{}.com", "ä".repeat(60)),
+        format!("{}com", "äöü.".repeat(40)),
+    ] {
+        let email = format!("a@{domain}");
+        assert_eq!(email.parse::<Email>(), Err(NameError::Email), "{email}");
+    }
+}
+
+#[test]
 fn what_is_no_address_is_refused() {
     for email in [
         "",
@@ -169,6 +203,16 @@ proptest! {
             // Normalising may shorten a name; lengthened by digits it is within bounds again.
             let again: Username = format!("{normal}000").parse().unwrap();
             prop_assert_eq!(again.normalised(), format!("{normal}000"));
+        }
+    }
+
+    #[test]
+    fn a_domains_ascii_form_is_its_own(domain in "\\PC{1,8}|[\\p{L}\\p{M}\\p{Nd}]{1,6}|xn--[a-z0-9]{1,8}") {
+        if let Ok(email) = format!("a@{domain}.com").parse::<Email>() {
+            let normal = email.normalised();
+            prop_assert!(normal.is_ascii());
+            let again: Result<Email, _> = normal.parse();
+            prop_assert_eq!(again.map(|again| again.normalised()), Ok(normal));
         }
     }
 

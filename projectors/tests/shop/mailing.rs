@@ -49,6 +49,22 @@ async fn a_queued_mail_is_sent_at_once_with_all_that_was_promised() {
 }
 
 #[tokio::test]
+async fn a_server_that_knows_ascii_only_takes_mail_for_a_domain_of_any_script() {
+    let (server, mut post) = (Server::start().await, Post::new().await);
+    post.queue(1..2).await;
+    sqlx::query("update mail set recipient = 'Anne@EXÄMPLE.com'")
+        .execute(&post.pool)
+        .await
+        .expect("an address");
+    post.start(Some(&server.url()));
+    post.all_sent(1).await;
+    post.stop().await;
+    let mail = server.arrived().remove(0);
+    assert_eq!(mail.recipient, "Anne@xn--exmple-cua.com");
+    assert_eq!(mail.header("To"), "user1 <Anne@xn--exmple-cua.com>");
+}
+
+#[tokio::test]
 async fn without_smtp_mails_stay_queued() {
     let mut post = Post::new().await;
     post.queue(1..4).await;
