@@ -1,6 +1,7 @@
 //! From a listener to answers, until the shutdown: then what has begun is finished.
 
 use std::{
+    future::pending,
     io,
     net::SocketAddr,
     pin::pin,
@@ -23,7 +24,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -33,13 +34,17 @@ mod tests;
 /// How long requests that have begun may take after the shutdown.
 pub const DRAIN: Duration = Duration::from_secs(15);
 
-/// How long a connection may take to say the next request's head: its first one, or another after an answer.
-const HEAD: Duration = Duration::from_secs(30);
+/// How long a new connection may take to say its first request's head.
+const FIRST_HEAD: Duration = Duration::from_secs(10);
+
+/// How long it may take after an answer, most of it perhaps in silence, to say another.
+const NEXT_HEAD: Duration = Duration::from_secs(30);
 
 /// Serves until `shutdown`; then takes no new connection and waits for open requests, at most [`DRAIN`].
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
     let patience = Patience {
-        head: HEAD,
+        first_head: FIRST_HEAD,
+        next_head: NEXT_HEAD,
         drain: DRAIN,
     };
     patience.serve(listener, router, shutdown).await;
@@ -47,7 +52,8 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
 
 #[derive(Clone, Copy)]
 struct Patience {
-    head: Duration,
+    first_head: Duration,
+    next_head: Duration,
     drain: Duration,
 }
 
@@ -91,11 +97,18 @@ impl Patience {
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.head)
+            .header_read_timeout(self.next_head)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
+        let silent = async {
+            sleep(self.first_head).await;
+            if asked.load(Relaxed) {
+                pending::<()>().await;
+            }
+        };
         tokio::select! {
             _ = connection.as_mut() => return,
+            () = silent => return,
             () = shutdown.cancelled() => {}
         }
         // Where not even one request's head has come to its end, nothing has begun that could be finished.

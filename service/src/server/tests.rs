@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{HEAD, Patience};
+use super::{FIRST_HEAD, NEXT_HEAD, Patience};
 use crate::{Json, Peer};
 
 struct Running {
@@ -22,7 +22,12 @@ struct Running {
 }
 
 async fn start(drain: Duration) -> Running {
-    start_with(Patience { head: HEAD, drain }).await
+    start_with(Patience {
+        first_head: FIRST_HEAD,
+        next_head: NEXT_HEAD,
+        drain,
+    })
+    .await
 }
 
 async fn start_with(patience: Patience) -> Running {
@@ -156,12 +161,30 @@ async fn half_a_head_holds_up_nothing() {
 
 #[tokio::test]
 async fn who_never_ends_a_head_is_hung_up_on() {
-    let head = Duration::from_millis(300);
-    let drain = Duration::from_secs(10);
-    let running = start_with(Patience { head, drain }).await;
+    let running = start_with(Patience {
+        first_head: Duration::from_millis(300),
+        next_head: Duration::from_millis(300),
+        drain: Duration::from_secs(10),
+    })
+    .await;
     for mut stream in half_heads(&running).await {
         assert_eq!(first_part(&mut stream).await, "");
     }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_new_connection_has_less_time_than_one_that_was_answered() {
+    let running = start_with(Patience {
+        first_head: Duration::from_millis(200),
+        next_head: Duration::from_secs(20),
+        drain: Duration::from_secs(10),
+    })
+    .await;
+    let [mut first, mut next] = half_heads(&running).await;
+    assert_eq!(first_part(&mut first).await, "");
+    next.write_all(b"t: here\r\n\r\n").await.unwrap();
+    assert!(first_part(&mut next).await.starts_with("HTTP/1.1 200"));
     running.stop().await;
 }
 
