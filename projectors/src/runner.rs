@@ -118,7 +118,8 @@ impl Follower {
         }
         let mut from = checkpoint::position(&mut connection, self.projection, &log).await?;
         let mut subscription = self.log.subscribe(from);
-        let mut stuck_before = self.watched().trouble().is_some();
+        // With nothing left to apply, whatever the trouble was is over: the databases have just answered.
+        let mut stuck_before = self.watched().trouble().is_some() && from < log.head;
         self.show(from, stuck_before);
         loop {
             let page = tokio::select! {

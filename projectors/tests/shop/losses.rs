@@ -65,3 +65,36 @@ async fn commits_that_a_crashed_server_has_lost_are_made_anew_without_waiting_fo
     assert_eq!(stock(databases).await, 3);
     running.stop().await;
 }
+
+#[tokio::test]
+async fn trouble_that_has_passed_is_forgotten_though_nothing_new_happens() {
+    let (recorded, shelves) = (recorded().await, shelves().await);
+    let databases = &shelves.pools;
+    let head = recorded.append(&lamps(3)).await;
+    let running = Running::start(&recorded.log(), databases);
+    running.has_reached(head).await;
+    let inventory = running.progress.of("inventory");
+    let cut = "select pg_terminate_backend(pid) from pg_stat_activity
+               where datname = current_database() and pid <> pg_backend_pid()";
+    let noticed = async {
+        while inventory.trouble().is_none() {
+            sqlx::query(cut)
+                .execute(&databases.inventory)
+                .await
+                .expect("the connections are cut");
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), noticed)
+        .await
+        .expect("the projection notices");
+    let forgotten = async {
+        while inventory.trouble().is_some() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), forgotten)
+        .await
+        .expect("the trouble is over");
+    running.stop().await;
+}
