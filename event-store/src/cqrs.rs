@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cqrs_es::event_sink::EventSink;
-use cqrs_es::persist::SerializedEvent;
 use cqrs_es::{AggregateContext, AggregateError, DomainEvent, EventEnvelope};
 use domain::{Aggregate, Event};
 use serde::{Deserialize, Serialize};
@@ -66,7 +65,7 @@ type Row = (
     String,
     String,
     sqlx::types::Json<Box<serde_json::value::RawValue>>,
-    serde_json::Value,
+    sqlx::types::Json<HashMap<String, String>>,
 );
 
 /// Our store behind cqrs-es' trait, one aggregate at a time.
@@ -112,20 +111,15 @@ impl<A: Aggregate> cqrs_es::EventStore<Adapted<A>> for CqrsStore {
                     event_version: &event_version,
                     payload: &payload.0,
                 };
-                let event: A::Event = raw
+                let event = raw
                     .decode()
                     .map_err(|e| AggregateError::DeserializationError(e.into()))?;
-                EventEnvelope::try_from(SerializedEvent {
+                Ok(EventEnvelope {
                     aggregate_id: aggregate_id.to_owned(),
                     sequence: usize::try_from(sequence).unwrap_or_default(),
-                    aggregate_type: A::TYPE.to_owned(),
-                    event_type: event.name().to_owned(),
-                    event_version: event.version().to_owned(),
-                    payload: serde_json::to_value(&event)
-                        .map_err(|e| AggregateError::DeserializationError(e.into()))?,
-                    metadata,
+                    payload: AdaptedEvent(event),
+                    metadata: metadata.0,
                 })
-                .map_err(|e| AggregateError::DeserializationError(e.into()))
             })
             .collect()
     }
@@ -164,18 +158,8 @@ impl<A: Aggregate> cqrs_es::EventStore<Adapted<A>> for CqrsStore {
         let numbered: Vec<_> = events.into_iter().zip(context.sequence + 1..).collect();
         let new = numbered
             .iter()
-            .map(|(event, sequence)| {
-                Ok(NewEvent {
-                    stream,
-                    sequence: *sequence,
-                    event_type: event.0.name(),
-                    event_version: event.0.version(),
-                    payload: serde_json::to_string(&event.0)?,
-                    event_id: Uuid::now_v7(),
-                })
-            })
-            .collect::<Result<Vec<_>, serde_json::Error>>()
-            .map_err(|e| AggregateError::UnexpectedError(e.into()))?;
+            .map(|(event, sequence)| NewEvent::of(&event.0, stream, *sequence))
+            .collect();
         let text = serde_json::to_string(&metadata)
             .map_err(|e| AggregateError::UnexpectedError(e.into()))?;
         let (reply, answer) = oneshot::channel();

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
 use crate::crier;
-use crate::log::{Page, Published, publish_at, read};
+use crate::log::{Page, Published, head, publish_at, read};
 use crate::recent::Recent;
 use crate::statement::Place;
 use crate::stored::{NewEvent, Raw};
@@ -194,10 +194,7 @@ async fn heard(listener: Option<&mut PgListener>) -> bool {
 
 async fn read_on(feed: &Feed) -> Result<()> {
     if !feed.lock().has_begun() {
-        let head = sqlx::query_scalar("select position from log_head")
-            .fetch_one(&feed.pool)
-            .await?;
-        feed.begin(head);
+        feed.begin(head(&feed.pool).await?);
     }
     loop {
         let after = feed.lock().through();

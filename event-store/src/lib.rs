@@ -33,7 +33,6 @@ pub use context::{Actor, Context};
 pub use execute::{ExecuteError, Written};
 pub use identity::Identity;
 pub use log::{Log, Page, Published};
-pub use statement::pool_options;
 pub use stored::{StoredEvent, StreamKey, Unreadable};
 pub use subscription::Subscription;
 pub use unit::{Halt, Missing, Unit};

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{PgExecutor, PgPool, Row};
 use uuid::Uuid;
 
 use crate::context::Metadata;
@@ -62,10 +62,7 @@ impl Log {
 
     /// The last committed position; 0 when nothing has happened yet.
     pub async fn head(&self) -> Result<i64> {
-        sqlx::query_scalar("select position from log_head")
-            .fetch_one(&self.pool)
-            .await
-            .context("cannot read the log's head")
+        head(&self.pool).await.context("cannot read the log's head")
     }
 
     /// At most `limit` events after `after`, as they are published; fewer where an unreadable one follows.
@@ -103,6 +100,13 @@ impl Log {
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
+}
+
+/// The last committed position, as the database knows it.
+pub(crate) async fn head(executor: impl PgExecutor<'_>) -> sqlx::Result<i64> {
+    sqlx::query_scalar("select position from log_head")
+        .fetch_one(executor)
+        .await
 }
 
 pub(crate) async fn read(pool: &PgPool, after: i64, limit: i64) -> Result<Page> {

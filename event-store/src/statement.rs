@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
-use sqlx::postgres::{PgConnection, PgPoolOptions};
+use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, PgPool, Row};
 use tokio::time::{Instant, timeout_at};
 
 use crate::append::Append;
+use crate::log::head;
 use crate::stored::StreamKey;
 
 /// Numbers the events from the one-row head and inserts them, in one statement that commits by itself. The head row's
@@ -250,7 +251,7 @@ async fn settle(connection: &mut PgConnection, batch: &[Append]) -> sqlx::Result
 async fn news(connection: &mut PgConnection, after: i64, up_to: Option<i64>) -> sqlx::Result<News> {
     let through = match up_to {
         Some(position) => position,
-        None => head(connection).await?,
+        None => head(&mut *connection).await?,
     };
     if through <= after {
         return Ok(News {
@@ -277,12 +278,6 @@ async fn news(connection: &mut PgConnection, after: i64, up_to: Option<i64>) -> 
     Ok(News { streams, through })
 }
 
-async fn head(connection: &mut PgConnection) -> sqlx::Result<i64> {
-    sqlx::query_scalar("select position from log_head")
-        .fetch_one(connection)
-        .await
-}
-
 /// The database has answered, and will answer the same again.
 pub(crate) fn is_final(error: &sqlx::Error) -> bool {
     match error {
@@ -295,12 +290,6 @@ pub(crate) fn is_final(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => false,
         _ => true,
     }
-}
-
-/// A pool for the log with the size that one process needs: loading aggregates, reading pages, listening.
-#[must_use]
-pub fn pool_options() -> PgPoolOptions {
-    PgPoolOptions::new().max_connections(8).min_connections(1)
 }
 
 #[cfg(test)]

@@ -28,6 +28,20 @@ pub(crate) struct NewEvent {
     pub event_id: Uuid,
 }
 
+impl NewEvent {
+    /// This event as the stream's next, `sequence`; its id is made here.
+    pub(crate) fn of<E: Event>(event: &E, stream: StreamKey, sequence: i64) -> Self {
+        Self {
+            stream,
+            sequence,
+            event_type: event.name(),
+            event_version: event.version(),
+            payload: serde_json::to_string(event).expect("stored events are plain data"),
+            event_id: Uuid::now_v7(),
+        }
+    }
+}
+
 /// A row of the log, as it is.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct StoredEvent {

@@ -4,8 +4,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::{Aggregate, Event};
-use uuid::Uuid;
+use domain::Aggregate;
 
 use crate::cache::{Cache, Entry};
 use crate::stored::{NewEvent, StreamKey};
@@ -125,14 +124,9 @@ impl<'a, R> Unit<'a, R> {
         for event in &decided {
             next.evolve(event);
             touched.entry.sequence += 1;
-            touched.events.push(NewEvent {
-                stream: touched.key,
-                sequence: touched.entry.sequence,
-                event_type: event.name(),
-                event_version: event.version(),
-                payload: serde_json::to_string(event).expect("stored events are plain data"),
-                event_id: Uuid::now_v7(),
-            });
+            touched
+                .events
+                .push(NewEvent::of(event, touched.key, touched.entry.sequence));
         }
         let longest = touched.events.iter().map(|e| e.payload.len()).max();
         touched.entry.weight = touched.entry.weight.max(longest.unwrap_or(0) as u64 + 512);

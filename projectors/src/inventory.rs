@@ -10,7 +10,7 @@ use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::projection::{self, ApplyError, Projection, Refused, is_next};
-use crate::rows::{Rows, column};
+use crate::rows::{Rows, aggregates, column};
 use crate::{Quantities, ReadDatabases};
 
 /// The projection `inventory`.
@@ -92,9 +92,7 @@ impl Projection for Inventory {
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
             let mut rows = load(connection, events).await?;
-            for event in events {
-                fold(rows.row(event.aggregate_id), event)?;
-            }
+            rows.fold(events, fold)?;
             let changed: Vec<&Row> = rows.changed().map(|row| row.now).collect();
             Ok(upsert(connection, &changed).await?)
         })
@@ -105,7 +103,7 @@ async fn load(
     connection: &mut PgConnection,
     events: &[Arc<Published>],
 ) -> Result<Rows<Row>, sqlx::Error> {
-    let keys: Vec<Uuid> = events.iter().map(|event| event.aggregate_id).collect();
+    let keys = aggregates(events);
     let rows: Vec<Row> = sqlx::query_as(
         "select id, inventory_id, product_id, stock_level, reserved_stock, sold_stock, retired, version
          from inventory where inventory_id = any($1)",

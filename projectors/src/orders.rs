@@ -11,7 +11,7 @@ use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::projection::{self, ApplyError, Projection, Refused, is_next};
-use crate::rows::{Rows, column};
+use crate::rows::{Rows, aggregates, column};
 use crate::{OrderStatus, PaymentStatus, ReadDatabases};
 
 /// The projection `orders`.
@@ -179,9 +179,7 @@ impl Projection for Orders {
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
             let mut orders = load(connection, events).await?;
-            for event in events {
-                fold(orders.row(event.aggregate_id), event)?;
-            }
+            orders.fold(events, fold)?;
             Ok(store(connection, &orders).await?)
         })
     }
@@ -191,7 +189,7 @@ async fn load(
     connection: &mut PgConnection,
     events: &[Arc<Published>],
 ) -> Result<Rows<Order>, sqlx::Error> {
-    let keys: Vec<Uuid> = events.iter().map(|event| event.aggregate_id).collect();
+    let keys = aggregates(events);
     let standing: Vec<Row> = sqlx::query_as(
         "select id, order_id, product_id, user_id, quantity, shipping_address, customer_notes, order_status,
                 payment_status, (unit_price * 100)::bigint as unit_price_minor, currency, placed_at, version

@@ -11,7 +11,7 @@ use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::projection::{self, ApplyError, Projection, Refused, is_next};
-use crate::rows::{Rows, column};
+use crate::rows::{Rows, aggregates, column};
 use crate::{PaymentStatus, ReadDatabases};
 
 /// The projection `payment`.
@@ -130,9 +130,7 @@ impl Projection for Payments {
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
             let mut rows = load(connection, events).await?;
-            for event in events {
-                fold(rows.row(event.aggregate_id), event)?;
-            }
+            rows.fold(events, fold)?;
             let changed: Vec<&Row> = rows.changed().map(|row| row.now).collect();
             Ok(upsert(connection, &changed).await?)
         })
@@ -143,7 +141,7 @@ async fn load(
     connection: &mut PgConnection,
     events: &[Arc<Published>],
 ) -> Result<Rows<Row>, sqlx::Error> {
-    let keys: Vec<Uuid> = events.iter().map(|event| event.aggregate_id).collect();
+    let keys = aggregates(events);
     let rows: Vec<Row> = sqlx::query_as(
         "select id, payment_id, order_id, user_id, payment_status, (amount * 100)::bigint as amount_minor,
                 currency, card_brand, card_last4, decline_code, attempts, created_at, updated_at, version

@@ -1,8 +1,12 @@
 //! The rows that a batch touches, in key order.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use event_store::Published;
 use uuid::Uuid;
+
+use crate::projection::Refused;
 
 /// Rows by their key, as they were loaded and as they are now. A row never vanishes: what is deleted becomes a
 /// tombstone.
@@ -34,6 +38,17 @@ impl<R: Clone + PartialEq> Rows<R> {
         }
     }
 
+    /// Folds each event into the row of its aggregate.
+    pub(crate) fn fold(
+        &mut self,
+        events: &[Arc<Published>],
+        fold: impl Fn(&mut Option<R>, &Published) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        events
+            .iter()
+            .try_for_each(|event| fold(self.row(event.aggregate_id), event))
+    }
+
     pub(crate) fn row(&mut self, key: Uuid) -> &mut Option<R> {
         let absent = || Entry {
             before: None,
@@ -63,6 +78,11 @@ impl<R: Clone + PartialEq> Rows<R> {
             })
         })
     }
+}
+
+/// The keys of the aggregates that these events are about, to bind as an array.
+pub(crate) fn aggregates(events: &[Arc<Published>]) -> Vec<Uuid> {
+    events.iter().map(|event| event.aggregate_id).collect()
 }
 
 /// One column of some rows, to bind as an array.

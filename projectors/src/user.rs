@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::ReadDatabases;
 use crate::projection::{ApplyError, Projection, Refused, is_next};
-use crate::rows::{Rows, column};
+use crate::rows::{Rows, aggregates, column};
 
 /// The role of whoever was granted none.
 pub const CUSTOMER: &str = "customer";
@@ -115,9 +115,7 @@ impl Projection for Users {
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
             let mut rows = load(connection, events).await?;
-            for event in events {
-                fold(rows.row(event.aggregate_id), event)?;
-            }
+            rows.fold(events, fold)?;
             let changed: Vec<&Row> = rows.changed().map(|row| row.now).collect();
             Ok(upsert(connection, &changed).await?)
         })
@@ -128,7 +126,7 @@ async fn load(
     connection: &mut PgConnection,
     events: &[Arc<Published>],
 ) -> Result<Rows<Row>, sqlx::Error> {
-    let keys: Vec<Uuid> = events.iter().map(|event| event.aggregate_id).collect();
+    let keys = aggregates(events);
     let rows: Vec<Row> = sqlx::query_as(
         r#"select id, user_id, username, email, role, registered_at, version
            from "user" where user_id = any($1)"#,
