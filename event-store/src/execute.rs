@@ -36,15 +36,6 @@ impl<T> Written<T> {
             .find(|(stream, _)| *stream == id)
             .map(|(_, position)| *position)
     }
-
-    /// The same with another answer.
-    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Written<U> {
-        Written {
-            answer: f(self.answer),
-            position: self.position,
-            firsts: self.firsts,
-        }
-    }
 }
 
 /// Why a command wrote nothing, or nobody knows whether it did.
