@@ -4,6 +4,7 @@ mod checkpoint;
 mod databases;
 pub mod inventory;
 pub mod mailer;
+pub mod mirror;
 pub mod notification;
 pub mod orders;
 pub mod payment;

@@ -1,5 +1,8 @@
 //! The published messages, one protobuf package per context: what the Kafka mirror carries and what projections fold.
 
+mod message;
+mod topic;
+
 /// The catalogue's messages (`mart.product.v1`).
 pub mod product {
     #[expect(
@@ -55,17 +58,5 @@ pub mod payment {
     }
 }
 
-/// A published event of any context.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Message {
-    /// Of a product.
-    Product(product::v1::ProductEvent),
-    /// Of a stock record.
-    Inventory(inventory::v1::InventoryEvent),
-    /// Of an order.
-    Order(order::v1::OrderEvent),
-    /// Of a user.
-    User(user::v1::UserEvent),
-    /// Of a payment.
-    Payment(payment::v1::PaymentEvent),
-}
+pub use message::Message;
+pub use topic::Topic;
