@@ -24,12 +24,13 @@ pub fn table(settings: &Settings, origins: &Origins) -> anyhow::Result<String> {
 }
 
 /// Names every field, so that a new setting can't be forgotten here.
-fn values(settings: &Settings, data_dir: &Path) -> [(&'static str, String); 20] {
+fn values(settings: &Settings, data_dir: &Path) -> [(&'static str, String); 23] {
     let Settings {
         profile,
         data_dir: _,
         bind,
         first_port,
+        trusted_proxies,
         database_port,
         pg_bin,
         database_url,
@@ -40,6 +41,8 @@ fn values(settings: &Settings, data_dir: &Path) -> [(&'static str, String); 20] 
         payment_database_url,
         notification_database_url,
         kafka_brokers,
+        kafka_partitions,
+        kafka_replication,
         smtp_url,
         mail_from,
         jwt_secret_key: _,
@@ -64,6 +67,10 @@ fn values(settings: &Settings, data_dir: &Path) -> [(&'static str, String); 20] 
         ("MART_DATA_DIR", data_dir.display().to_string()),
         ("MART_BIND", bind.to_string()),
         ("MART_FIRST_PORT", first_port.to_string()),
+        (
+            "MART_TRUSTED_PROXIES",
+            or(trusted_proxies.as_ref().map(ToString::to_string), "none"),
+        ),
         ("MART_DATABASE_PORT", database_port.to_string()),
         (
             "MART_PG_BIN",
@@ -95,6 +102,14 @@ fn values(settings: &Settings, data_dir: &Path) -> [(&'static str, String); 20] 
             database(notification_database_url, names.notification),
         ),
         ("KAFKA_BROKERS", or(kafka_brokers.clone(), "none")),
+        ("KAFKA_PARTITIONS", kafka_partitions.to_string()),
+        (
+            "KAFKA_REPLICATION",
+            or(
+                kafka_replication.map(|copies| copies.to_string()),
+                "what the broker says",
+            ),
+        ),
         (
             "SMTP_URL",
             or(

@@ -1,5 +1,6 @@
 //! Every setting of the shop, in one struct: a flag, an environment variable or a line in `.env`.
 
+mod addresses;
 mod load;
 mod secrets;
 #[cfg(test)]
@@ -13,7 +14,11 @@ use std::{
 
 use clap::{Args, ValueEnum};
 
+use addresses::brokers;
 pub use load::{EX_CONFIG, LoadError, Loaded, Origin, Origins, SettingError, process_environment};
+
+use crate::proxies::TrustedProxies;
+
 pub use secrets::{DatabaseUrl, Secret, SmtpUrl};
 
 /// How strict the shop is.
@@ -44,6 +49,10 @@ pub struct Settings {
     /// Port of the product service; the other six follow. 0: seven free ports, printed
     #[arg(long, env = "MART_FIRST_PORT", value_name = "PORT", default_value = "8000", value_parser = first_port)]
     pub first_port: u16,
+
+    /// Reverse proxies whose `X-Forwarded-For` is believed: addresses, or networks such as `10.0.0.0/8` [default: none]
+    #[arg(long, env = "MART_TRUSTED_PROXIES", value_name = "ADDRESS,…")]
+    pub trusted_proxies: Option<TrustedProxies>,
 
     /// Port of the embedded Postgres; when taken, the next free one
     #[arg(long, env = "MART_DATABASE_PORT", value_name = "PORT", default_value = "5433", value_parser = clap::value_parser!(u16).range(1..))]
@@ -81,9 +90,17 @@ pub struct Settings {
     #[arg(long, env = "NOTIFICATION_DATABASE_URL", value_name = "URL")]
     pub notification_database_url: Option<DatabaseUrl>,
 
-    /// Bootstrap servers of Kafka; refused, because this version has no Kafka mirror yet
-    #[arg(long, env = "KAFKA_BROKERS", value_name = "HOST:PORT,…")]
+    /// Bootstrap servers of Kafka; with them the log is mirrored there, and projectors follow the mirror
+    #[arg(long, env = "KAFKA_BROKERS", value_name = "HOST:PORT,…", value_parser = brokers)]
     pub kafka_brokers: Option<String>,
+
+    /// Partitions of each topic that the relay makes
+    #[arg(long, env = "KAFKA_PARTITIONS", value_name = "NUMBER", default_value = "3", value_parser = clap::value_parser!(i32).range(1..=1000))]
+    pub kafka_partitions: i32,
+
+    /// Copies of each topic that the relay makes [default: what the broker says]
+    #[arg(long, env = "KAFKA_REPLICATION", value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(1..=32_767))]
+    pub kafka_replication: Option<i32>,
 
     /// Mail server, `smtp://` or `smtps://`. None: mails are kept and shown, not sent
     #[arg(long, env = "SMTP_URL", value_name = "URL")]
@@ -111,14 +128,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What clap can't see in one value alone: secrets under `prod`, and what this version does not have yet.
+    /// What clap can't see in one value alone: secrets under `prod`.
     pub fn check(&self) -> Result<(), SettingError> {
-        if self.kafka_brokers.is_some() {
-            return Err(SettingError::new(
-                "KAFKA_BROKERS",
-                "this version has no Kafka mirror yet; leave it unset, the projectors follow the event store",
-            ));
-        }
         match self.profile {
             Profile::Dev => Ok(()),
             Profile::Prod => self.check_secrets(),

@@ -60,7 +60,12 @@ fn without_anything_the_defaults_of_the_contract_hold() {
     assert_eq!(settings.jwt_expiry_time, 15);
     assert!((settings.gateway_success_rate - 0.9).abs() < f64::EPSILON);
     assert_eq!(settings.gateway_seed, 0);
-    assert_eq!(origins.len(), 20);
+    assert_eq!(
+        (settings.kafka_partitions, settings.kafka_replication),
+        (3, None)
+    );
+    assert!(settings.kafka_brokers.is_none() && settings.trusted_proxies.is_none());
+    assert_eq!(origins.len(), 23);
     assert!(origins.values().all(|origin| *origin == Origin::Default));
 }
 
@@ -153,6 +158,29 @@ fn the_example_file_names_every_setting_and_changes_nothing() {
 }
 
 #[test]
+fn kafka_and_proxies_are_taken_as_given() {
+    let environment = [
+        ("KAFKA_BROKERS", "kafka-1:9092, kafka-2:9092"),
+        ("KAFKA_PARTITIONS", "12"),
+        ("KAFKA_REPLICATION", "3"),
+        ("MART_TRUSTED_PROXIES", "127.0.0.1,10.0.0.0/8"),
+    ];
+    let settings = load_with(&[], &environment, "").unwrap().settings;
+    assert_eq!(
+        settings.kafka_brokers.as_deref(),
+        Some("kafka-1:9092,kafka-2:9092")
+    );
+    assert_eq!(
+        (settings.kafka_partitions, settings.kafka_replication),
+        (12, Some(3))
+    );
+    assert_eq!(
+        settings.trusted_proxies,
+        Some("127.0.0.1,10.0.0.0/8".parse().unwrap())
+    );
+}
+
+#[test]
 fn a_name_of_ours_that_no_setting_has_is_refused_by_name() {
     assert_eq!(
         refused(load_with(&[], &[("MART_FRIST_PORT", "1")], "")).name,
@@ -178,7 +206,13 @@ fn an_invalid_value_is_refused_by_the_name_of_its_setting() {
             "--order-database-url",
             "not an address",
         ),
-        ("KAFKA_BROKERS", "--kafka-brokers", "localhost:9092"),
+        ("KAFKA_BROKERS", "--kafka-brokers", "localhost"),
+        ("KAFKA_BROKERS", "--kafka-brokers", "localhost:9092,"),
+        ("KAFKA_PARTITIONS", "--kafka-partitions", "0"),
+        ("KAFKA_PARTITIONS", "--kafka-partitions", "1001"),
+        ("KAFKA_REPLICATION", "--kafka-replication", "0"),
+        ("KAFKA_REPLICATION", "--kafka-replication", "32768"),
+        ("MART_TRUSTED_PROXIES", "--trusted-proxies", "proxy"),
         ("DATABASE_URL", "--database-url", "postgres:wasam:pw@db/x"),
         ("SMTP_URL", "--smtp-url", "http://localhost"),
         ("SMTP_URL", "--smtp-url", "smtp:nohost"),
