@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use proto::Topic;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -23,6 +24,18 @@ pub(crate) struct Appended {
     pub last: i64,
     /// Position of the first event of each stream that began with it.
     pub firsts: Vec<(Uuid, i64)>,
+    pub streams: Vec<WrittenStream>,
+}
+
+/// How far an append has moved one stream, as its readers see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrittenStream {
+    /// The context's topic.
+    pub topic: Topic,
+    /// The aggregate's id: the key of the stream's records.
+    pub key: Uuid,
+    /// Position of the stream's last published event in this append.
+    pub position: i64,
 }
 
 impl Appended {
@@ -30,6 +43,7 @@ impl Appended {
         Self {
             last: known,
             firsts: Vec::new(),
+            streams: Vec::new(),
         }
     }
 }

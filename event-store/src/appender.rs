@@ -4,13 +4,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Result, anyhow};
+use proto::Topic;
 use sqlx::PgPool;
 use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
 
-use crate::append::{Append, Appended, Failed};
+use crate::append::{Append, Appended, Failed, WrittenStream};
 use crate::cache::{self, Cache};
 use crate::crier;
 use crate::feed::Feed;
+use crate::publish::topic;
 use crate::statement::{Connection, Outcome, Place, is_final};
 use crate::stored::NewEvent;
 
@@ -264,7 +267,7 @@ impl Writer {
     /// Answers an append whose events follow `base`; returns what it appended.
     fn answer(&self, append: Append, base: i64) -> (Vec<NewEvent>, Arc<str>) {
         let mut position = base;
-        let mut firsts = Vec::new();
+        let (mut firsts, mut streams) = (Vec::new(), Vec::new());
         let mut cache = cache::lock(&self.cache);
         for event in &append.events {
             position += 1;
@@ -275,6 +278,9 @@ impl Writer {
                 cache.committed_first(key, position);
                 firsts.push((key.id, position));
             }
+            if let Some(topic) = topic(key.aggregate_type, event.event_type) {
+                reach(&mut streams, topic, key.id, position);
+            }
         }
         drop(cache);
         append.lines.iter().for_each(|(_, line)| line.settle());
@@ -283,7 +289,11 @@ impl Writer {
         } else {
             position
         };
-        let _ = append.reply.send(Ok(Appended { last, firsts }));
+        let _ = append.reply.send(Ok(Appended {
+            last,
+            firsts,
+            streams,
+        }));
         (append.events, append.metadata)
     }
 
@@ -302,6 +312,21 @@ impl Writer {
             }
         }
         let _ = append.reply.send(Err(why));
+    }
+}
+
+/// Notes the last position of a stream; those of one append are few.
+fn reach(streams: &mut Vec<WrittenStream>, topic: Topic, key: Uuid, position: i64) {
+    match streams
+        .iter_mut()
+        .find(|stream| stream.key == key && stream.topic == topic)
+    {
+        Some(stream) => stream.position = position,
+        None => streams.push(WrittenStream {
+            topic,
+            key,
+            position,
+        }),
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Context {
     pub correlation_id: String,
     /// The event or command that led to this one; `None`: the request itself.
     pub causation_id: Option<String>,
+    /// The caller's trace, where one was sent: see [`traceparent`](crate::traceparent).
+    pub traceparent: Option<String>,
 }
 
 impl Context {
@@ -45,6 +47,7 @@ impl Context {
             actor: Actor::System,
             correlation_id: correlation_id.into(),
             causation_id: None,
+            traceparent: None,
         }
     }
 
@@ -54,8 +57,9 @@ impl Context {
             actor: self.actor.to_string(),
             correlation_id: self.correlation_id.clone(),
             causation_id: self.causation_id.clone(),
+            traceparent: self.traceparent.clone(),
         })
-        .expect("three strings are always JSON")
+        .expect("strings are always JSON")
     }
 }
 
@@ -68,6 +72,8 @@ pub(crate) struct Metadata {
     pub correlation_id: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub causation_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub traceparent: Option<String>,
 }
 
 /// Who wrote an event that does not say so: something of ours that has no caller.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::append::{Append, Appended, Failed};
+use crate::append::{Append, Appended, Failed, WrittenStream};
 use crate::context::Context;
 use crate::load::load;
 use crate::stored::{NewEvent, StreamKey};
@@ -24,6 +24,8 @@ pub struct Written<T> {
     pub answer: T,
     /// A reader that has seen this position sees what this command did, or found done.
     pub position: i64,
+    /// How far each published stream was moved; empty where nothing was appended.
+    pub streams: Vec<WrittenStream>,
     firsts: Vec<(Uuid, i64)>,
 }
 
@@ -125,6 +127,7 @@ impl EventStore {
                     return Ok(Written {
                         answer,
                         position: appended.last.max(said.seen),
+                        streams: appended.streams,
                         firsts: appended.firsts,
                     });
                 }

@@ -19,6 +19,7 @@ mod recent;
 mod statement;
 mod stored;
 mod subscription;
+mod trace;
 mod unit;
 mod upcasters;
 
@@ -29,12 +30,14 @@ use domain::claim::Kind;
 use domain::id::ClaimId;
 use sqlx::PgPool;
 
+pub use append::WrittenStream;
 pub use context::{Actor, Context};
 pub use execute::{ExecuteError, Written};
 pub use identity::Identity;
 pub use log::{Log, Page, Published};
 pub use stored::{StoredEvent, StreamKey, Unreadable};
 pub use subscription::Subscription;
+pub use trace::traceparent;
 pub use unit::{Halt, Missing, Unit};
 
 /// The tables of the event store's database.

@@ -14,6 +14,7 @@ use crate::feed::Feed;
 use crate::publish::publish;
 use crate::stored::{Raw, StoredEvent};
 use crate::subscription::Subscription;
+use crate::trace;
 
 /// The log, for reading. Cheap to clone.
 #[derive(Clone)]
@@ -39,6 +40,8 @@ pub struct Published {
     pub actor: String,
     /// The request that led to it.
     pub correlation_id: String,
+    /// Its span in the request's trace, as W3C Trace Context writes it.
+    pub traceparent: String,
     /// What happened.
     pub message: proto::Message,
 }
@@ -181,6 +184,7 @@ pub(crate) fn publish_at(
         aggregate_id: raw.aggregate_id.parse().map_err(|e| raw.unreadable(&e))?,
         sequence: raw.sequence,
         recorded_at,
+        traceparent: trace::of_event(&metadata, event_id),
         actor: metadata.actor,
         correlation_id: metadata.correlation_id,
         message,

@@ -1,12 +1,12 @@
 //! The one mapping from what is stored to what is published. `None` is an answer: that event is nobody else's business.
 
 use domain::{Aggregate, account, claim, order, payment, product, session, stock};
-use proto::Message;
 use proto::inventory::v1 as inventory_v1;
 use proto::order::v1 as order_v1;
 use proto::payment::v1 as payment_v1;
 use proto::product::v1 as product_v1;
 use proto::user::v1 as user_v1;
+use proto::{Message, Topic};
 
 use crate::stored::{Raw, Unreadable};
 
@@ -23,6 +23,19 @@ pub(crate) fn known_type(name: &str) -> Option<&'static str> {
     ]
     .into_iter()
     .find(|known| *known == name)
+}
+
+/// The topic of its context that an event is published on, by its names alone; `None` where [`publish`] has no message.
+pub(crate) fn topic(aggregate_type: &str, event_type: &str) -> Option<Topic> {
+    Some(match (aggregate_type, event_type) {
+        (product::Product::TYPE, _) => Topic::Product,
+        (stock::Stock::TYPE, _) => Topic::Inventory,
+        (order::Order::TYPE, _) => Topic::Order,
+        (payment::Payment::TYPE, _) => Topic::Payment,
+        (account::Account::TYPE, "password-rehashed") => return None,
+        (account::Account::TYPE, _) => Topic::User,
+        _ => return None,
+    })
 }
 
 /// The message that a stored event is published as.

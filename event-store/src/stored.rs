@@ -61,7 +61,7 @@ pub struct StoredEvent {
     pub event_version: String,
     /// `{"<event type>": {…}}`.
     pub payload: serde_json::Value,
-    /// `actor`, `correlation_id` and perhaps `causation_id`.
+    /// `actor`, `correlation_id` and perhaps `causation_id` and `traceparent`.
     pub metadata: serde_json::Value,
     /// The database's time; never falls with the position.
     pub recorded_at: DateTime<Utc>,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use event_store::Published;
 use futures::future::BoxFuture;
-use proto::Message;
 use proto::inventory::v1::inventory_event::Event;
+use proto::{Message, Topic};
 use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -79,6 +79,10 @@ impl Projection for Inventory {
 
     fn database<'a>(&self, databases: &'a ReadDatabases) -> &'a PgPool {
         &databases.inventory
+    }
+
+    fn topics(&self) -> &'static [Topic] {
+        &[Topic::Inventory]
     }
 
     fn concerns(&self, message: &Message) -> bool {

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use event_store::Published;
 use futures::future::BoxFuture;
-use proto::Message;
 use proto::order::v1::{OrderEvent, OrderPlaced, order_event};
 use proto::payment::v1::{PaymentEvent, payment_event};
 use proto::user::v1::{UserEvent, UserRegistered, user_event};
+use proto::{Message, Topic};
 use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -222,6 +222,14 @@ impl Projection for Notifications {
 
     fn database<'a>(&self, databases: &'a ReadDatabases) -> &'a PgPool {
         &databases.notification
+    }
+
+    fn topics(&self) -> &'static [Topic] {
+        &[
+            Topic::UserRegistration,
+            Topic::OrderCreated,
+            Topic::PaymentDone,
+        ]
     }
 
     fn concerns(&self, message: &Message) -> bool {

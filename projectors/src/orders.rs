@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use event_store::Published;
 use futures::future::BoxFuture;
-use proto::Message;
 use proto::order::v1::order_event::Event;
+use proto::{Message, Topic};
 use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -166,6 +166,10 @@ impl Projection for Orders {
 
     fn database<'a>(&self, databases: &'a ReadDatabases) -> &'a PgPool {
         &databases.order
+    }
+
+    fn topics(&self) -> &'static [Topic] {
+        &[Topic::Order]
     }
 
     fn concerns(&self, message: &Message) -> bool {

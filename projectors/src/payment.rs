@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use event_store::Published;
 use futures::future::BoxFuture;
-use proto::Message;
 use proto::payment::v1::payment_event::Event;
+use proto::{Message, Topic};
 use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -117,6 +117,10 @@ impl Projection for Payments {
 
     fn database<'a>(&self, databases: &'a ReadDatabases) -> &'a PgPool {
         &databases.payment
+    }
+
+    fn topics(&self) -> &'static [Topic] {
+        &[Topic::Payment]
     }
 
     fn concerns(&self, message: &Message) -> bool {

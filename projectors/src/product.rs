@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use event_store::Published;
 use futures::future::BoxFuture;
-use proto::Message;
 use proto::inventory::v1::{InventoryEvent, inventory_event};
 use proto::product::v1::{ProductEvent, product_event::Event};
+use proto::{Message, Topic};
 use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -222,6 +222,10 @@ impl Projection for Products {
 
     fn database<'a>(&self, databases: &'a ReadDatabases) -> &'a PgPool {
         &databases.product
+    }
+
+    fn topics(&self) -> &'static [Topic] {
+        &[Topic::Product, Topic::Inventory]
     }
 
     fn concerns(&self, message: &Message) -> bool {

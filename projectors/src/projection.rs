@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use event_store::Published;
 use futures::future::BoxFuture;
-use proto::Message;
+use proto::{Message, Topic};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -25,6 +25,9 @@ pub trait Projection: Send + Sync {
 
     /// Where they are.
     fn database<'a>(&self, databases: &'a ReadDatabases) -> &'a PgPool;
+
+    /// Where the mirror publishes what it folds: every message that concerns it is on one of these.
+    fn topics(&self) -> &'static [Topic];
 
     /// Whether `apply` does anything with such a message.
     fn concerns(&self, message: &Message) -> bool;

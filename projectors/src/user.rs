@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use event_store::Published;
 use futures::future::BoxFuture;
-use proto::Message;
 use proto::user::v1::user_event::Event;
+use proto::{Message, Topic};
 use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -102,6 +102,10 @@ impl Projection for Users {
 
     fn database<'a>(&self, databases: &'a ReadDatabases) -> &'a PgPool {
         &databases.user
+    }
+
+    fn topics(&self) -> &'static [Topic] {
+        &[Topic::User]
     }
 
     fn concerns(&self, message: &Message) -> bool {

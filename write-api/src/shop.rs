@@ -171,6 +171,7 @@ pub(crate) fn by(caller: Option<&Caller>, request: &RequestId) -> Context {
         actor: caller.map_or(Actor::Anonymous, |caller| Actor::User(caller.user_id)),
         correlation_id: request.0.clone(),
         causation_id: None,
+        traceparent: None,
     }
 }
 

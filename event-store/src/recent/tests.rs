@@ -19,6 +19,7 @@ fn page(first: i64, last: i64) -> Page {
             recorded_at: DateTime::UNIX_EPOCH,
             actor: String::new(),
             correlation_id: String::new(),
+            traceparent: String::new(),
             message: Message::Product(ProductEvent { event: None }),
         })
     };

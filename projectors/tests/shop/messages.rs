@@ -31,6 +31,7 @@ pub fn published(position: i64, of: Uuid, sequence: i64, message: Message) -> Ar
         recorded_at: time(position),
         actor: "system".to_owned(),
         correlation_id: "test".to_owned(),
+        traceparent: "00-00000000000000000000000000000001-0000000000000001-01".to_owned(),
         message,
     })
 }
