@@ -12,6 +12,7 @@ pub mod product;
 mod progress;
 mod projection;
 mod quantities;
+pub mod relay;
 mod rows;
 mod runner;
 mod status;
