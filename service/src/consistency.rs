@@ -2,9 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fmt,
     net::IpAddr,
-    str::FromStr,
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -14,8 +12,6 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, request::Parts},
     response::{IntoResponseParts, Response, ResponseParts},
 };
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use sha2::{Digest, Sha256};
 use utoipa::{
     IntoParams,
     openapi::path::{Parameter, ParameterIn},
@@ -27,11 +23,13 @@ use crate::{
     caller::bearer,
     extract::{Peer, header_parameter, only},
     problem::{Problem, Result},
-    problems,
 };
 
 #[cfg(test)]
 mod tests;
+mod token;
+
+pub use token::{ConsistencyToken, Stream};
 
 /// The header of a write's answer and of a read that must show it.
 pub const CONSISTENCY_TOKEN: HeaderName = HeaderName::from_static("consistency-token");
@@ -42,53 +40,11 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// How many callers it remembers at most, per window.
 const REMEMBERED: usize = 50_000;
 
-/// A position of the log as callers see it: opaque, good on every port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ConsistencyToken(pub i64);
-
-impl fmt::Display for ConsistencyToken {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = [0; 12];
-        bytes[..8].copy_from_slice(&self.0.to_be_bytes());
-        bytes[8..].copy_from_slice(&check(self.0));
-        formatter.write_str(&BASE64_URL_SAFE_NO_PAD.encode(bytes))
-    }
-}
-
-impl FromStr for ConsistencyToken {
-    type Err = Problem;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let bad = || {
-            Problem::common(
-                axum::http::StatusCode::BAD_REQUEST,
-                problems::BAD_CONSISTENCY_TOKEN,
-            )
-        };
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| bad())?;
-        let (position, rest) = bytes.split_first_chunk::<8>().ok_or_else(bad)?;
-        let position = i64::from_be_bytes(*position);
-        if position < 0 || rest != check(position) {
-            return Err(bad());
-        }
-        Ok(Self(position))
-    }
-}
-
-/// Tells a token from a typing error. No secret: a made-up position makes only its own reader wait.
-fn check(position: i64) -> [u8; 4] {
-    let digest = Sha256::new()
-        .chain_update("consistency token ")
-        .chain_update(position.to_be_bytes())
-        .finalize();
-    [digest[0], digest[1], digest[2], digest[3]]
-}
-
 /// What a write puts into its answer: a layer turns it into the header and remembers the writer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrote {
-    /// the last event of the write
-    pub position: i64,
+    /// what was written
+    pub token: ConsistencyToken,
     /// who wrote, or about whom (a registration)
     pub user: Option<Uuid>,
 }
@@ -102,13 +58,13 @@ impl IntoResponseParts for Wrote {
     }
 }
 
-/// Who wrote through this process in the last seconds, and how far.
+/// Who wrote through this process in the last seconds, and what.
 pub struct RecentWrites(Mutex<Generations>);
 
 struct Generations {
     since: Instant,
-    current: HashMap<Writer, i64>,
-    previous: HashMap<Writer, i64>,
+    current: HashMap<Writer, ConsistencyToken>,
+    previous: HashMap<Writer, ConsistencyToken>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -132,18 +88,24 @@ impl Default for RecentWrites {
 
 impl RecentWrites {
     /// Remembers that this user (none: anonymous) wrote from this address.
-    pub fn record(&self, user: Option<Uuid>, address: IpAddr, position: i64) {
-        self.record_at(user, address, position, Instant::now());
+    pub fn record(&self, user: Option<Uuid>, address: IpAddr, wrote: &ConsistencyToken) {
+        self.record_at(user, address, wrote, Instant::now());
     }
 
-    /// How far this caller's next read must reach: a user's own writes and what was written anonymously from the same
+    /// What this caller's next read must show: a user's own writes and what was written anonymously from the same
     /// address; without a user, all that was written from the address.
     #[must_use]
-    pub fn of(&self, user: Option<Uuid>, address: IpAddr) -> Option<i64> {
+    pub fn of(&self, user: Option<Uuid>, address: IpAddr) -> Option<ConsistencyToken> {
         self.of_at(user, address, Instant::now())
     }
 
-    fn record_at(&self, user: Option<Uuid>, address: IpAddr, position: i64, now: Instant) {
+    fn record_at(
+        &self,
+        user: Option<Uuid>,
+        address: IpAddr,
+        wrote: &ConsistencyToken,
+        now: Instant,
+    ) {
         let writer = user.map_or(Writer::Anonymous(address), Writer::User);
         let mut generations = self
             .0
@@ -151,21 +113,24 @@ impl RecentWrites {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         generations.turn(now);
         for writer in [writer, Writer::Anyone(address)] {
-            let known = generations.current.entry(writer).or_insert(position);
-            *known = position.max(*known);
+            let known = generations.current.entry(writer);
+            known
+                .and_modify(|known| *known = known.and(wrote))
+                .or_insert_with(|| wrote.clone());
         }
     }
 
-    fn of_at(&self, user: Option<Uuid>, address: IpAddr, now: Instant) -> Option<i64> {
+    fn of_at(&self, user: Option<Uuid>, address: IpAddr, now: Instant) -> Option<ConsistencyToken> {
         let mut generations = self
             .0
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         generations.turn(now);
         match user {
-            Some(user) => generations
-                .find(Writer::User(user))
-                .max(generations.find(Writer::Anonymous(address))),
+            Some(user) => both(
+                generations.find(Writer::User(user)),
+                generations.find(Writer::Anonymous(address)),
+            ),
             None => generations.find(Writer::Anyone(address)),
         }
     }
@@ -185,23 +150,40 @@ impl Generations {
         self.since = now;
     }
 
-    fn find(&self, writer: Writer) -> Option<i64> {
-        self.current
-            .get(&writer)
-            .max(self.previous.get(&writer))
-            .copied()
+    fn find(&self, writer: Writer) -> Option<ConsistencyToken> {
+        both(
+            self.current.get(&writer).cloned(),
+            self.previous.get(&writer).cloned(),
+        )
     }
 }
 
-/// How fresh an answer must be: the caller's token, or what the caller wrote a moment ago, whichever is later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Freshness(Option<i64>);
+/// What shows both, where there are two.
+fn both(
+    one: Option<ConsistencyToken>,
+    other: Option<ConsistencyToken>,
+) -> Option<ConsistencyToken> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.and(&other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// How fresh an answer must be: it shows what the caller's token tells, and what the caller wrote a moment ago.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Freshness(Option<ConsistencyToken>);
 
 impl Freshness {
-    /// The position of the log that the answer must show; none: any state will do.
+    /// What the answer must show; none: any state will do.
     #[must_use]
-    pub fn position(self) -> Option<i64> {
-        self.0
+    pub fn token(&self) -> Option<&ConsistencyToken> {
+        self.0.as_ref()
+    }
+
+    /// The position of the log up to which all that the answer must show was written.
+    #[must_use]
+    pub fn position(&self) -> Option<i64> {
+        self.0.as_ref().map(ConsistencyToken::position)
     }
 }
 
@@ -214,14 +196,14 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         let common = Common::from_ref(state);
-        let token = told(&parts.headers)?.map(|token| token.0);
+        let token = told(&parts.headers)?;
         // A bad bearer token is for the handler's own extractor to refuse.
         let user = bearer(&common, &parts.headers)
             .ok()
             .flatten()
             .map(|caller| caller.user_id);
         let Peer(address) = Peer::of(&parts.extensions);
-        Ok(Self(token.max(common.recent_writes().of(user, address))))
+        Ok(Self(both(token, common.recent_writes().of(user, address))))
     }
 }
 
@@ -242,8 +224,7 @@ pub(crate) fn told(headers: &HeaderMap) -> Result<Option<ConsistencyToken>> {
 }
 
 /// The header of an answer.
-pub(crate) fn set_token(response: &mut Response, position: i64) {
-    let text = ConsistencyToken(position).to_string();
-    let value = HeaderValue::try_from(text).expect("base64 is ASCII");
+pub(crate) fn set_token(response: &mut Response, token: &ConsistencyToken) {
+    let value = HeaderValue::try_from(token.to_string()).expect("base64 is ASCII");
     response.headers_mut().insert(CONSISTENCY_TOKEN, value);
 }

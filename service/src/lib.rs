@@ -27,7 +27,9 @@ mod testing;
 pub use body::{Form, Json};
 pub use caller::{AccessToken, Admin, Caller, Identity, Keeper, MaybeCaller, Tokens};
 pub use common::Common;
-pub use consistency::{CONSISTENCY_TOKEN, ConsistencyToken, Freshness, RecentWrites, Wrote};
+pub use consistency::{
+    CONSISTENCY_TOKEN, ConsistencyToken, Freshness, RecentWrites, Stream, Wrote,
+};
 pub use cursor::{Cursor, PageLimit, next_link, next_link_by};
 pub use extract::{IfMatch, Path, Peer, Query, RequestId};
 pub use health::Readiness;

@@ -72,11 +72,11 @@ pub(crate) async fn observe(
         answered.unwrap_or_else(|_| Problem::unavailable("this took too long").into_response());
 
     if let Some(wrote) = response.extensions_mut().remove::<Wrote>() {
-        set_token(&mut response, wrote.position);
+        set_token(&mut response, &wrote.token);
         let user = wrote.user.or_else(|| user_of(&edge.common, authorization));
         edge.common
             .recent_writes()
-            .record(user, peer.0, wrote.position);
+            .record(user, peer.0, &wrote.token);
     }
     let mut response = in_form(response, &path);
     if let Ok(value) = HeaderValue::try_from(&id.0) {

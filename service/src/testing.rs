@@ -17,8 +17,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use crate::{
-    Admin, Caller, Common, Form, Freshness, Identity, IfMatch, Json, Keeper, MaybeCaller,
-    PageLimit, Path, Problem, Profile, Query, Result, Service, Wrote, port,
+    Admin, Caller, Common, ConsistencyToken, Form, Freshness, Identity, IfMatch, Json, Keeper,
+    MaybeCaller, PageLimit, Path, Problem, Profile, Query, Result, Service, Wrote, port,
 };
 
 // Of one byte: `prod` would not take it.
@@ -230,7 +230,7 @@ async fn remove(_id: Path<Uuid>) -> impl IntoResponse {
     (
         StatusCode::NO_CONTENT,
         Wrote {
-            position: 41,
+            token: ConsistencyToken::at(41),
             user: None,
         },
         (),

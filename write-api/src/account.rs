@@ -103,7 +103,7 @@ async fn register(
         .await?;
     Ok(Answer::created(body)
         .version(shown.version)
-        .wrote(shown.position, Some(user_id.into())))
+        .wrote(shown.token, Some(user_id.into())))
 }
 
 /// Where the two names of an account are claimed.

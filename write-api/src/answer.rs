@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use service::{Caller, Wrote};
+use service::{Caller, ConsistencyToken, Wrote};
 use uuid::Uuid;
 
 use crate::refusal::Refusal;
@@ -61,11 +61,11 @@ impl Answer {
         self.header(header::ETAG, &format!("\"{version}\""))
     }
 
-    /// The version of the thing, and up to where the log was written for the caller.
+    /// The version of the thing, and what was written for the caller.
     #[must_use]
     pub(crate) fn of<A, T>(self, shown: &Shown<A, T>, caller: Option<&Caller>) -> Self {
         self.version(shown.version)
-            .wrote(shown.position, caller.map(|caller| caller.user_id))
+            .wrote(shown.token.clone(), caller.map(|caller| caller.user_id))
     }
 
     /// Nobody may keep this answer.
@@ -74,12 +74,10 @@ impl Answer {
         self.header(header::CACHE_CONTROL, "no-store")
     }
 
-    /// Up to where the log was written, and for whom: the next read of that caller shows it.
+    /// What was written, and for whom: the next read of that caller shows it.
     #[must_use]
-    pub fn wrote(mut self, position: i64, user: Option<Uuid>) -> Self {
-        self.response
-            .extensions_mut()
-            .insert(Wrote { position, user });
+    pub fn wrote(mut self, token: ConsistencyToken, user: Option<Uuid>) -> Self {
+        self.response.extensions_mut().insert(Wrote { token, user });
         self
     }
 

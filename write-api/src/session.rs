@@ -24,7 +24,7 @@ use utoipa_axum::routes;
 use crate::answer::Answer;
 use crate::passwords::Verdict;
 use crate::refusal::{Halted, Refusal, Result};
-use crate::shop::{Shop, by};
+use crate::shop::{Shop, by, token_of};
 
 /// How long a session lives without being refreshed.
 const DAYS: i64 = 30;
@@ -252,7 +252,7 @@ impl Opened {
         };
         Answer::ok(body)
             .not_stored()
-            .wrote(self.written.position, Some(identity.user_id))
+            .wrote(token_of(&self.written), Some(identity.user_id))
     }
 }
 

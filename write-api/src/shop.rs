@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::extract::FromRef;
 use domain::Aggregate;
-use event_store::{Actor, Context, EventStore, Halt, Unit, Written};
-use service::{Caller, Common, IfMatch, RequestId};
+use event_store::{Actor, Context, EventStore, Halt, Unit, Written, WrittenStream};
+use service::{Caller, Common, ConsistencyToken, IfMatch, RequestId, Stream};
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, Ids};
@@ -44,8 +44,8 @@ pub(crate) struct Shown<A, T = ()> {
     pub(crate) number: i64,
     /// The sequence of its last event.
     pub(crate) version: i64,
-    /// A reader that has seen this position sees the thing so.
-    pub(crate) position: i64,
+    /// A reader that has seen this sees the thing so.
+    pub(crate) token: ConsistencyToken,
     /// What else the decision said.
     pub(crate) beside: T,
 }
@@ -57,14 +57,14 @@ impl<A, T> Shown<A, T> {
             state,
             number,
             version,
-            position,
+            token,
             ..
         } = self;
         Shown {
             state,
             number,
             version,
-            position,
+            token,
             beside: (),
         }
     }
@@ -122,11 +122,8 @@ impl Shop {
             })
             .await?;
         let created = written.first_position_of(id);
-        let Written {
-            answer: (beside, state, version, first),
-            position,
-            ..
-        } = written;
+        let token = token_of(&written);
+        let (beside, state, version, first) = written.answer;
         let number = match first.or(created) {
             Some(number) => number,
             None => self.number::<A>(context, id).await?,
@@ -135,7 +132,7 @@ impl Shop {
             state,
             number,
             version,
-            position,
+            token,
             beside,
         })
     }
@@ -173,6 +170,16 @@ pub(crate) fn by(caller: Option<&Caller>, request: &RequestId) -> Context {
         causation_id: None,
         traceparent: None,
     }
+}
+
+/// What whoever must see this write has to wait for.
+pub(crate) fn token_of<T>(written: &Written<T>) -> ConsistencyToken {
+    let stream = |stream: &WrittenStream| Stream {
+        topic: stream.topic as u8,
+        key: stream.key,
+        position: stream.position,
+    };
+    ConsistencyToken::of(written.position, written.streams.iter().map(stream))
 }
 
 /// Refuses when the request is based on another version than the thing has.

@@ -64,7 +64,7 @@ async fn with_the_token_another_callers_read_is_never_stale_on_any_port() {
         assert_eq!(send(read).await.is(200).json()["reserved_stock"], n);
     }
     // A token of a write that never was: waits its time, then says so, and never answers with old things.
-    let ahead = service::ConsistencyToken(1_000_000).to_string();
+    let ahead = service::ConsistencyToken::at(1_000_000).to_string();
     let read = mary
         .request(Method::GET, User, "/user/me")
         .header("consistency-token", ahead);

@@ -65,7 +65,7 @@ async fn what_is_not_shown_in_two_seconds_is_a_503_that_says_when_to_come_back()
         paths,
     } = written().await;
     let token = world.customer(alice);
-    let consistency = ConsistencyToken(head).to_string();
+    let consistency = ConsistencyToken::at(head).to_string();
     let start = Instant::now();
     let (world, token, consistency) = (&world, &token, &consistency);
     let mut asked = Vec::new();
@@ -93,7 +93,7 @@ async fn whoever_brings_the_token_is_shown_the_write_as_soon_as_it_is_there() {
         paths,
     } = written().await;
     let token = world.customer(alice);
-    let consistency = ConsistencyToken(head).to_string();
+    let consistency = ConsistencyToken::at(head).to_string();
     let (world, token, consistency) = (&world, &token, &consistency);
     let mut asked = Vec::new();
     for (service, path) in &paths {
@@ -122,7 +122,7 @@ async fn whoever_wrote_a_moment_ago_needs_no_token() {
         .reader
         .common
         .recent_writes()
-        .record(Some(alice), address, head);
+        .record(Some(alice), address, &ConsistencyToken::at(head));
     let token = world.customer(alice);
     let (world, token) = (&world, &token);
     let mut asked = Vec::new();
@@ -144,7 +144,7 @@ async fn nobody_else_waits() {
         .reader
         .common
         .recent_writes()
-        .record(Some(alice), address, head);
+        .record(Some(alice), address, &ConsistencyToken::at(head));
     let start = Instant::now();
     let bob = world.customer(Uuid::now_v7());
     assert_eq!(world.get(Order, "/orders").token(&bob).await.text, "[]");
@@ -164,8 +164,8 @@ async fn the_log_itself_is_never_behind_what_was_written() {
         .iter()
         .find(|(_, path)| path.starts_with("/order/"))
         .expect("an order");
-    let known = ConsistencyToken(head).to_string();
-    let made_up = ConsistencyToken(head + 1).to_string();
+    let known = ConsistencyToken::at(head).to_string();
+    let made_up = ConsistencyToken::at(head + 1).to_string();
     for (service, path) in [
         (Operator, "/audit".to_owned()),
         (Order, format!("{}/history", order.1)),
