@@ -18,7 +18,10 @@ use service::{
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::time::{Instant, timeout};
 
-use crate::{pools, waiting::Waiting};
+use crate::{
+    pools,
+    waiting::{Pauses, Waiting},
+};
 
 /// Where the data goes when nobody says otherwise.
 pub const DATA_DIR: &str = "./data";
@@ -88,6 +91,8 @@ impl DatabaseNames {
 #[derive(Debug)]
 pub(crate) struct Servers {
     place: Place,
+    /// Told when a server that the settings name has to be waited for; none: nobody waits.
+    waiting: Option<Waiting>,
     pools: Mutex<Vec<PgPool>>,
 }
 
@@ -115,7 +120,10 @@ impl Servers {
     /// Starts the embedded server, unless the settings name others.
     pub(crate) async fn start(settings: &Settings, waiting: &Waiting) -> anyhow::Result<Self> {
         if settings.database_url.is_some() {
-            return Ok(Place::External.into());
+            return Ok(Self {
+                waiting: Some(waiting.clone()),
+                ..Place::External.into()
+            });
         }
         let mut embedded = embedded_postgres::Settings::new(data_dir(settings)?);
         embedded.port = settings.database_port;
@@ -254,9 +262,28 @@ impl Servers {
         let options = PgConnectOptions::from_str(url.expose()).map_err(|error| {
             SettingError::new(setting, format!("is no address of a Postgres: {error}"))
         })?;
-        pools::ensure_database(&options, url.database().unwrap_or(database))
-            .await
-            .with_context(|| format!("{setting}: can't connect to {url}"))?;
+        let database = url.database().unwrap_or(database);
+        let told = |what: &str| {
+            if let Some(waiting) = &self.waiting {
+                waiting.for_(what);
+            }
+        };
+        let mut pauses = Pauses::default();
+        loop {
+            match pools::ensure_database(&options, database).await {
+                Ok(()) => break,
+                Err(error) if self.waiting.is_some() && pools::is_away(&error) => {
+                    let what = format!("the database of {setting}, {url}");
+                    told(&what);
+                    pauses.wait_for(&what, &error).await;
+                }
+                Err(error) => {
+                    return Err(error)
+                        .with_context(|| format!("{setting}: can't connect to {url}"));
+                }
+            }
+        }
+        pauses.over();
         Ok(options)
     }
 
@@ -316,6 +343,7 @@ impl From<Place> for Servers {
     fn from(place: Place) -> Self {
         Self {
             place,
+            waiting: None,
             pools: Mutex::default(),
         }
     }

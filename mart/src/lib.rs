@@ -3,6 +3,8 @@
 pub mod config;
 pub mod databases;
 mod health;
+mod mails;
+pub mod mirror;
 mod pools;
 pub mod ports;
 pub mod roles;

@@ -36,6 +36,16 @@ pub(crate) async fn ensure_database(
     connection.close().await
 }
 
+/// Whether it may help to try again: there is no server yet, or it is just starting.
+pub(crate) fn is_away(error: &sqlx::Error) -> bool {
+    const CANNOT_CONNECT_NOW: &str = "57P03";
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(error) => error.code().as_deref() == Some(CANNOT_CONNECT_NOW),
+        _ => false,
+    }
+}
+
 /// Closes a pool. `PgPool::close` alone forgets one connection in use for each idle one: it may return while connections
 /// that were just given back are still being tested, and the server would end under them.
 pub(crate) async fn close(pool: &PgPool) {

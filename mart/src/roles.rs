@@ -11,20 +11,27 @@ pub enum Role {
     ReadApi,
     /// Keeps the read models.
     Projectors,
-    /// Mirrors the log to Kafka; this version has no mirror yet.
+    /// Mirrors the log to Kafka.
     Relay,
     /// Sends the mails.
     Mailer,
 }
 
 impl Role {
-    /// Every role that a whole shop has.
-    pub const ALL: [Self; 4] = [
-        Self::WriteApi,
-        Self::ReadApi,
-        Self::Projectors,
-        Self::Mailer,
-    ];
+    /// Every role that a whole shop has; without a Kafka there is nothing to relay to.
+    #[must_use]
+    pub fn all(kafka: bool) -> Vec<Self> {
+        let relay = kafka.then_some(Self::Relay);
+        [
+            Self::WriteApi,
+            Self::ReadApi,
+            Self::Projectors,
+            Self::Mailer,
+        ]
+        .into_iter()
+        .chain(relay)
+        .collect()
+    }
 
     /// Whether it answers customers, on all seven ports; the others open the operator's port alone.
     #[must_use]

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use event_store::{EventStore, Log};
-use projectors::{Mailer, Progress, ReadDatabases, mailer::MailSettingsError};
+use projectors::{Progress, ReadDatabases};
 use read_api::Reader;
 use service::{Common, Profile, Service, Settings, settings::SettingError};
 use sqlx::PgPool;
@@ -14,7 +14,7 @@ use write_api::{Shop as Counter, SimulatedGateway};
 
 use crate::{
     databases::{self, STOPPING, Servers},
-    health,
+    health, mails, mirror,
     ports::{self, Port},
     roles::Role,
     running::Running,
@@ -60,12 +60,15 @@ impl Shop {
         waiting: &Waiting,
     ) -> anyhow::Result<RunningShop> {
         settings.check()?;
-        let roles = if roles.is_empty() { &Role::ALL } else { roles };
-        if roles.contains(&Role::Relay) {
-            let refusal = "relay can't run, this version has no Kafka mirror yet";
-            return Err(SettingError::new("--role", refusal).into());
+        mails::check(settings)?;
+        let kafka = mirror::kafka(settings);
+        if kafka.is_none() && roles.contains(&Role::Relay) {
+            let refusal =
+                "must be given for a relay: it names the brokers that the log is mirrored to";
+            return Err(SettingError::new("KAFKA_BROKERS", refusal).into());
         }
-        Mailer::check(smtp(settings), &settings.mail_from).map_err(mail_setting)?;
+        let every = Role::all(kafka.is_some());
+        let roles = if roles.is_empty() { &every } else { roles };
         let servers = Servers::start(settings, waiting).await?;
         waiting.for_("the databases' tables");
         let started = async {
@@ -99,7 +102,7 @@ impl Parts {
         let read_models = read_models(settings, roles, servers, &store).await?;
         let mailer = read_models
             .as_ref()
-            .map(|databases| mailer(settings, databases))
+            .map(|databases| mails::mailer(settings, databases))
             .transpose()?;
 
         // What runs: the log's writer and readers, the reactions, the read models, the mails, and last the ports.
@@ -282,26 +285,6 @@ async fn read_models(
         .context("can't make the read models' tables")?;
     projectors::check(&Log::open(store.clone()), &databases).await?;
     Ok(Some(databases))
-}
-
-fn mailer(settings: &Settings, databases: &ReadDatabases) -> Result<Mailer, SettingError> {
-    let pool = databases.notification.clone();
-    Mailer::new(pool, smtp(settings), &settings.mail_from).map_err(mail_setting)
-}
-
-fn smtp(settings: &Settings) -> Option<&str> {
-    settings.smtp_url.as_ref().map(|url| url.expose().as_str())
-}
-
-fn mail_setting(error: MailSettingsError) -> SettingError {
-    match error {
-        MailSettingsError::SmtpUrl(why) => {
-            SettingError::new("SMTP_URL", format!("is no mail server's: {why}"))
-        }
-        MailSettingsError::From(why) => {
-            SettingError::new("MAIL_FROM", format!("is no mailbox: {why}"))
-        }
-    }
 }
 
 fn serve(

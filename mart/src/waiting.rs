@@ -35,3 +35,32 @@ impl Waiting {
         self.0.finish_and_clear();
     }
 }
+
+/// The pauses between tries to reach something that is not there yet: longer and longer, and told once.
+#[derive(Debug, Default)]
+pub(crate) struct Pauses {
+    awaited: Option<String>,
+    last: Duration,
+}
+
+impl Pauses {
+    const FIRST: Duration = Duration::from_millis(100);
+    const LONGEST: Duration = Duration::from_secs(3);
+
+    /// One pause.
+    pub(crate) async fn wait_for(&mut self, what: &str, why: &impl std::fmt::Display) {
+        if self.awaited.is_none() {
+            tracing::warn!(error = %why, "waiting for {what}");
+            self.awaited = Some(what.to_owned());
+        }
+        self.last = (self.last * 2).clamp(Self::FIRST, Self::LONGEST);
+        tokio::time::sleep(self.last).await;
+    }
+
+    /// It is there.
+    pub(crate) fn over(self) {
+        if let Some(what) = self.awaited {
+            tracing::info!("{what} answers");
+        }
+    }
+}
