@@ -129,7 +129,7 @@ impl Parts {
             if has(Role::Projectors) {
                 Progress::here()
             } else {
-                Progress::elsewhere(databases)
+                Progress::shared(databases)
             }
         });
         if let (Some(databases), Some(progress)) = (&read_models, &progress) {

@@ -20,7 +20,7 @@ pub mod user;
 
 pub use databases::{INVENTORY, NOTIFICATION, ORDER, PAYMENT, PRODUCT, ReadDatabases, USER, check};
 pub use mailer::{Mailer, run_mailer};
-pub use progress::{Progress, Watched};
+pub use progress::{Progress, Wanted, Watched};
 pub use projection::{ApplyError, Projection, Reason, Refused};
 pub use quantities::Quantities;
 pub use runner::run;

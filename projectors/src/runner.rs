@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::checkpoint::WrongLog;
+use crate::mirror::Partitions;
 use crate::{ApplyError, Progress, Projection, ReadDatabases, Watched, checkpoint, projections};
 
 /// Pauses while something is wrong: the first, and the longest.
@@ -155,7 +156,7 @@ impl Follower {
     /// Tells how far the projection is. Whoever was stuck stays so until a page has been applied.
     fn show(&self, position: i64, stuck: bool) {
         let trouble = self.watched().trouble().filter(|_| stuck);
-        self.watched().reached(position);
+        self.watched().reached(position, Partitions::default());
         if let Some(trouble) = trouble {
             self.watched().troubled(trouble);
         }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use axum::extract::FromRef;
 use event_store::Log;
-use projectors::{Progress, ReadDatabases};
-use service::{Common, Freshness, Problem, Result};
+use projectors::{Progress, ReadDatabases, Wanted};
+use proto::Topic;
+use service::{Common, ConsistencyToken, Freshness, Problem, Result};
 use tokio::time::Instant;
 
 /// How long a read waits until it can show what the caller has seen written.
@@ -27,18 +28,22 @@ pub struct Reader {
 impl Reader {
     /// Waits until the projection shows what this caller must see.
     pub(crate) async fn shows(&self, projection: &'static str, freshness: Freshness) -> Result<()> {
-        match freshness.position() {
-            Some(position) => self.reaches(projection, position).await,
+        match freshness.token() {
+            Some(token) => self.reaches(projection, wanted(token)).await,
             None => Ok(()),
         }
     }
 
-    /// Waits until the projection has applied the log up to the position.
-    pub(crate) async fn reaches(&self, projection: &'static str, position: i64) -> Result<()> {
+    /// Waits until the projection shows what is wanted.
+    pub(crate) async fn reaches(
+        &self,
+        projection: &'static str,
+        wanted: impl Into<Wanted>,
+    ) -> Result<()> {
         if self
             .progress
             .of(projection)
-            .wait_for(position, Instant::now() + PATIENCE)
+            .wait_for(wanted, Instant::now() + PATIENCE)
             .await
         {
             return Ok(());
@@ -66,6 +71,18 @@ impl Reader {
 impl FromRef<Reader> for Common {
     fn from_ref(reader: &Reader) -> Self {
         reader.common.clone()
+    }
+}
+
+/// What a token asks of a projection. One that names a topic which this program does not know asks for the whole log.
+fn wanted(token: &ConsistencyToken) -> Wanted {
+    let streams = token
+        .streams()
+        .iter()
+        .map(|stream| Some((Topic::numbered(stream.topic)?, stream.key, stream.position)));
+    match streams.collect::<Option<Vec<_>>>() {
+        Some(streams) => Wanted::of(token.position(), streams),
+        None => Wanted::from(token.position()),
     }
 }
 

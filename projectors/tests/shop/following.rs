@@ -237,7 +237,7 @@ async fn tables_of_another_version_are_left_alone() {
 async fn another_process_can_wait_for_a_projection() {
     let (recorded, shelves) = (recorded().await, shelves().await);
     let databases = &shelves.pools;
-    let elsewhere = Progress::elsewhere(databases);
+    let elsewhere = Progress::shared(databases);
     let orders = elsewhere.of("orders");
     let hurry = Instant::now() + Duration::from_millis(50);
     assert!(!orders.wait_for(1, hurry).await, "nobody applies anything");

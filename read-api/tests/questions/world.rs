@@ -56,7 +56,7 @@ impl World {
 
     fn on(databases: Databases) -> Self {
         let reader = Reader {
-            progress: Progress::elsewhere(&databases.read),
+            progress: Progress::shared(&databases.read),
             databases: databases.read,
             common: Common::new(Profile::Dev, &[b'k'; 32], 15),
             log: Log::open(databases.log),
