@@ -54,10 +54,16 @@ pub enum Event {
         /// With what.
         card: Card,
     },
-    /// The gateway took the money.
+    /// The gateway took the money. Says all that was paid, for those who hear of nothing else.
     Succeeded {
         /// The asking that was answered.
         attempt_id: AttemptId,
+        /// Which order is paid.
+        order_id: OrderId,
+        /// Who paid.
+        user_id: UserId,
+        /// How much.
+        amount: Money,
     },
     /// The gateway declined.
     Declined {
@@ -191,10 +197,16 @@ impl Aggregate for Payment {
 
             (
                 Payment::Attempting {
-                    attempt_id: open, ..
+                    details,
+                    attempt_id: open,
                 },
                 Command::Succeed { attempt_id },
-            ) if *open == attempt_id => Ok(vec![Event::Succeeded { attempt_id }]),
+            ) if *open == attempt_id => Ok(vec![Event::Succeeded {
+                attempt_id,
+                order_id: details.order_id,
+                user_id: details.user_id,
+                amount: details.amount,
+            }]),
             (
                 Payment::Attempting {
                     attempt_id: open, ..
@@ -251,7 +263,7 @@ impl Aggregate for Payment {
                     attempt_id,
                 };
             }
-            (Payment::Attempting { details, .. }, Event::Succeeded { attempt_id }) => {
+            (Payment::Attempting { details, .. }, Event::Succeeded { attempt_id, .. }) => {
                 *self = Payment::Paid {
                     details: details.clone(),
                     attempt_id,
@@ -283,7 +295,9 @@ impl aggregate::Event for Event {
 
     fn version(&self) -> &'static str {
         match self {
-            Event::Attempted { .. } | Event::Succeeded { .. } | Event::Declined { .. } => "1",
+            Event::Attempted { .. } | Event::Declined { .. } => "1",
+            // Version 1 said no more than the attempt.
+            Event::Succeeded { .. } => "2",
         }
     }
 }

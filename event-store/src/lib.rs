@@ -18,6 +18,7 @@ mod publish;
 mod recent;
 mod statement;
 mod stored;
+mod stream;
 mod subscription;
 mod trace;
 mod unit;

@@ -15,6 +15,7 @@ use crate::publish::publish;
 use crate::stored::{Raw, StoredEvent};
 use crate::subscription::Subscription;
 use crate::trace;
+use crate::upcasters::Attempts;
 
 /// The log, for reading. Cheap to clone.
 #[derive(Clone)]
@@ -129,12 +130,15 @@ pub(crate) async fn read(pool: &PgPool, after: i64, limit: i64) -> Result<Page> 
         last - after == i64::try_from(rows.len())?,
         "the log has a hole between positions {after} and {last}"
     );
+    let attempts = Attempts::before(pool, &rows).await?;
     let mut page = Page {
         events: Vec::with_capacity(rows.len()),
         through: after,
     };
     for row in &rows {
-        match published(row) {
+        let event =
+            published(row).and_then(|event| event.map(|e| attempts.complete(e)).transpose());
+        match event {
             Ok(event) => page.events.extend(event.map(Arc::new)),
             // An event that nobody understands stops its readers just before it, not a page earlier.
             Err(_) if page.through > after => break,
@@ -145,7 +149,8 @@ pub(crate) async fn read(pool: &PgPool, after: i64, limit: i64) -> Result<Page> 
     Ok(page)
 }
 
-fn published(row: &PgRow) -> Result<Option<Published>> {
+/// A row as it is published; `None` where it is nobody else's business.
+pub(crate) fn published(row: &PgRow) -> Result<Option<Published>> {
     let payload: &RawValue = row.try_get("payload")?;
     let metadata: &RawValue = row.try_get("metadata")?;
     let raw = Raw {

@@ -192,8 +192,17 @@ fn of_payment(event: payment::Event) -> Message {
             card_brand: card.brand.to_string(),
             card_last4: card.last4.to_string(),
         }),
-        Event::Succeeded { attempt_id } => Wire::Succeeded(payment_v1::PaymentSucceeded {
+        Event::Succeeded {
+            attempt_id,
+            order_id,
+            user_id,
+            amount,
+        } => Wire::Succeeded(payment_v1::PaymentSucceeded {
             attempt_id: attempt_id.to_string(),
+            order_id: order_id.to_string(),
+            user_id: user_id.to_string(),
+            amount_minor: amount.minor,
+            currency: amount.currency.code().to_owned(),
         }),
         Event::Declined { attempt_id, code } => Wire::Declined(payment_v1::PaymentDeclined {
             attempt_id: attempt_id.to_string(),

@@ -10,14 +10,14 @@ use chrono::{DateTime, Utc};
 use event_store::Published;
 use futures::future::BoxFuture;
 use proto::order::v1::{OrderEvent, OrderPlaced, order_event};
-use proto::payment::v1::{PaymentEvent, payment_event};
+use proto::payment::v1::{PaymentEvent, PaymentSucceeded, payment_event};
 use proto::user::v1::{UserEvent, UserRegistered, user_event};
 use proto::{Message, Topic};
 use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::ReadDatabases;
-use crate::projection::{self, ApplyError, Projection, Refused, is_next};
+use crate::projection::{self, ApplyError, Projection, Refused};
 use crate::rows::Rows;
 
 pub use letter::Kind;
@@ -71,20 +71,12 @@ struct Recipient {
     version: i64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
-struct Asked {
-    payment_id: Uuid,
-    order_id: Uuid,
-    user_id: Uuid,
-    amount_minor: i64,
-    currency: String,
-    version: i64,
-}
-
 /// What the mails of a batch need, and the mails it makes.
+///
+/// It hears of registrations, orders placed and payments made, and of nothing else: sequences have holes, each message
+/// says all there is to write, and one that was seen before has its mail already.
 struct MailRoom {
     recipients: Rows<Recipient>,
-    payments: Rows<Asked>,
     waiting: BTreeMap<Uuid, Letter>,
     mails: Vec<Mail>,
 }
@@ -114,8 +106,8 @@ impl MailRoom {
     ) -> Result<(), Refused> {
         let user_id = event.aggregate_id;
         let recipient = self.recipients.row(user_id);
-        if !is_next(recipient.as_ref().map_or(0, |known| known.version), event)? {
-            return Ok(());
+        if recipient.is_some() {
+            return Ok(()); // seen before
         }
         *recipient = Some(Recipient {
             user_id,
@@ -161,38 +153,17 @@ impl MailRoom {
     fn fold_payment(&mut self, message: &PaymentEvent, event: &Published) -> Result<(), Refused> {
         use payment_event::Event;
 
-        let payment = self.payments.row(event.aggregate_id);
-        if !is_next(payment.as_ref().map_or(0, |asked| asked.version), event)? {
-            return Ok(());
-        }
         let unreadable = || Refused::unreadable(event, "a payment event");
-        match (
-            payment.as_mut(),
-            message.event.as_ref().ok_or_else(unreadable)?,
-        ) {
-            (_, Event::Attempted(attempted)) => {
-                *payment = Some(Asked {
-                    payment_id: event.aggregate_id,
-                    order_id: projection::id(event, &attempted.order_id, "an order's id")?,
-                    user_id: projection::id(event, &attempted.user_id, "a user's id")?,
-                    amount_minor: attempted.amount_minor,
-                    currency: attempted.currency.clone(),
-                    version: event.sequence,
-                });
-            }
-            (None, Event::Succeeded(_) | Event::Declined(_)) => {
-                return Err(Refused::impossible(
-                    event,
-                    "a payment that was never attempted",
-                ));
-            }
-            (Some(asked), Event::Declined(_)) => asked.version = event.sequence,
-            (Some(asked), Event::Succeeded(_)) => {
-                asked.version = event.sequence;
-                let letter = Letter::payment(asked, event);
-                self.queue(letter);
-            }
+        match message.event.as_ref().ok_or_else(unreadable)? {
+            Event::Succeeded(succeeded) => self.succeeded(succeeded, event),
+            Event::Attempted(_) | Event::Declined(_) => Ok(()),
         }
+    }
+
+    fn succeeded(&mut self, paid: &PaymentSucceeded, event: &Published) -> Result<(), Refused> {
+        let user_id = projection::id(event, &paid.user_id, "a user's id")?;
+        let order_id = projection::id(event, &paid.order_id, "an order's id")?;
+        self.queue(Letter::payment(user_id, order_id, paid, event));
         Ok(())
     }
 
@@ -217,7 +188,7 @@ impl Projection for Notifications {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["mail", "mail_waiting", "recipient", "payment_asked"]
+        &["mail", "mail_waiting", "recipient"]
     }
 
     fn database<'a>(&self, databases: &'a ReadDatabases) -> &'a PgPool {
@@ -233,10 +204,19 @@ impl Projection for Notifications {
     }
 
     fn concerns(&self, message: &Message) -> bool {
+        // What nobody can read may be one of these: the fold refuses it.
         match message {
-            Message::User(_) | Message::Payment(_) => true,
+            Message::User(user) => {
+                matches!(user.event, Some(user_event::Event::Registered(_)) | None)
+            }
             Message::Order(order) => {
                 matches!(order.event, Some(order_event::Event::Placed(_)) | None)
+            }
+            Message::Payment(payment) => {
+                matches!(
+                    payment.event,
+                    Some(payment_event::Event::Succeeded(_)) | None
+                )
             }
             Message::Product(_) | Message::Inventory(_) => false,
         }

@@ -5,7 +5,7 @@ use super::{Command, Details, Error, Event, Payment};
 use crate::card::{Brand, Card, DeclineCode};
 use crate::id::{AttemptId, OrderId, UserId};
 use crate::money::Money;
-use crate::testing::{self, Given, stored_as, text};
+use crate::testing::{self, Given, stored_as, stored_as_version, text};
 
 const CODE: DeclineCode = DeclineCode::GenericDecline;
 
@@ -67,8 +67,13 @@ fn attempted(attempt_id: AttemptId, minor: i64) -> Event {
     }
 }
 
-fn succeeded(attempt_id: AttemptId) -> Event {
-    Event::Succeeded { attempt_id }
+fn succeeded(attempt_id: AttemptId, minor: i64) -> Event {
+    Event::Succeeded {
+        attempt_id,
+        order_id: order(),
+        user_id: alice(),
+        amount: Money::usd(minor),
+    }
 }
 
 fn declined(attempt_id: AttemptId) -> Event {
@@ -105,19 +110,31 @@ fn while_one_attempt_is_open_there_is_no_other() {
 fn the_open_attempt_succeeds() {
     given([attempted(first(), 3998)])
         .when(succeed(first()))
-        .then([succeeded(first())]);
+        .then([succeeded(first(), 3998)]);
+}
+
+#[test]
+fn a_success_tells_what_the_answered_attempt_was_about() {
+    let history = [
+        attempted(first(), 3998),
+        declined(first()),
+        attempted(second(), 1999),
+    ];
+    given(history)
+        .when(succeed(second()))
+        .then([succeeded(second(), 1999)]);
 }
 
 #[test]
 fn a_success_said_twice_is_one() {
-    given([attempted(first(), 3998), succeeded(first())])
+    given([attempted(first(), 3998), succeeded(first(), 3998)])
         .when(succeed(first()))
         .then_nothing();
 }
 
 #[test]
 fn nothing_is_paid_twice() {
-    let history = [attempted(first(), 3998), succeeded(first())];
+    let history = [attempted(first(), 3998), succeeded(first(), 3998)];
     for wish in [
         attempt(first(), 3998),
         attempt(second(), 3998),
@@ -200,7 +217,7 @@ fn a_payment_knows_what_its_answer_shows() {
         attempted(first(), 3998),
         declined(first()),
         attempted(second(), 1999),
-        succeeded(second()),
+        succeeded(second(), 1999),
     ])
     .is();
     assert_eq!(paid.details(), Some(&details(1999)));
@@ -226,9 +243,15 @@ fn every_event_is_stored_under_its_name() {
             "card": {"brand": "visa", "last4": "4242"},
         }}),
     );
-    stored_as(
-        &succeeded(first()),
-        &json!({"succeeded": {"attempt_id": attempt}}),
+    stored_as_version(
+        "2",
+        &succeeded(first(), 3998),
+        &json!({"succeeded": {
+            "attempt_id": attempt,
+            "order_id": order,
+            "user_id": user,
+            "amount": {"minor": 3998, "currency": "USD"},
+        }}),
     );
     stored_as(
         &declined(first()),

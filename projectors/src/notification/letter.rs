@@ -2,9 +2,10 @@
 
 use event_store::Published;
 use proto::order::v1::OrderPlaced;
+use proto::payment::v1::PaymentSucceeded;
 use uuid::Uuid;
 
-use super::{Asked, Letter, Mail, Recipient};
+use super::{Letter, Mail, Recipient};
 
 /// What a mail is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
@@ -64,13 +65,17 @@ impl Letter {
         Self::about(Kind::Order, user_id, text, event)
     }
 
-    pub(super) fn payment(asked: &Asked, event: &Published) -> Self {
+    pub(super) fn payment(
+        user_id: Uuid,
+        order_id: Uuid,
+        paid: &PaymentSucceeded,
+        event: &Published,
+    ) -> Self {
         let text = format!(
-            "We have received your payment of {} for order {}. Thank you.",
-            money(asked.amount_minor, &asked.currency),
-            asked.order_id,
+            "We have received your payment of {} for order {order_id}. Thank you.",
+            money(paid.amount_minor, &paid.currency),
         );
-        Self::about(Kind::Payment, asked.user_id, text, event)
+        Self::about(Kind::Payment, user_id, text, event)
     }
 
     fn about(kind: Kind, user_id: Uuid, text: String, event: &Published) -> Self {

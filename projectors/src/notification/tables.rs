@@ -10,25 +10,21 @@ use proto::payment::v1::payment_event;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Asked, Letter, MAIL_QUEUED, Mail, MailRoom, Recipient};
+use super::{Letter, MAIL_QUEUED, Mail, MailRoom, Recipient};
 use crate::rows::{Rows, column};
 
 pub(super) async fn load(
     connection: &mut PgConnection,
     events: &[Arc<Published>],
 ) -> Result<MailRoom, sqlx::Error> {
-    let (mut users, mut registering, mut payments) = (BTreeSet::new(), Vec::new(), Vec::new());
+    let (mut users, mut registering) = (BTreeSet::new(), Vec::new());
     for event in events {
-        match &event.message {
-            Message::User(_) => registering.push(event.aggregate_id),
-            Message::Payment(_) => payments.push(event.aggregate_id),
-            Message::Order(_) | Message::Product(_) | Message::Inventory(_) => {}
+        if let Message::User(_) = event.message {
+            registering.push(event.aggregate_id);
         }
         users.extend(named_user(event));
     }
-    let payments = load_payments(connection, &payments).await?;
     users.extend(&registering);
-    users.extend(payments.iter().map(|asked| asked.user_id));
     let users: Vec<Uuid> = users.into_iter().collect();
     let recipients: Vec<Recipient> = sqlx::query_as(
         "select user_id, username, email, version from recipient where user_id = any($1)",
@@ -39,7 +35,6 @@ pub(super) async fn load(
     let waiting = load_waiting(connection, &registering).await?;
     Ok(MailRoom {
         recipients: Rows::loaded(recipients.into_iter().map(|row| (row.user_id, row))),
-        payments: Rows::loaded(payments.into_iter().map(|row| (row.payment_id, row))),
         waiting: waiting
             .into_iter()
             .map(|letter| (letter.notification_id, letter))
@@ -57,28 +52,12 @@ fn named_user(event: &Published) -> Option<Uuid> {
             _ => return None,
         },
         Message::Payment(payment) => match payment.event.as_ref()? {
-            payment_event::Event::Attempted(attempted) => &attempted.user_id,
+            payment_event::Event::Succeeded(succeeded) => &succeeded.user_id,
             _ => return None,
         },
         Message::User(_) | Message::Product(_) | Message::Inventory(_) => return None,
     };
     Uuid::try_parse(name).ok()
-}
-
-async fn load_payments(
-    connection: &mut PgConnection,
-    payments: &[Uuid],
-) -> Result<Vec<Asked>, sqlx::Error> {
-    if payments.is_empty() {
-        return Ok(Vec::new());
-    }
-    sqlx::query_as(
-        "select payment_id, order_id, user_id, amount_minor, currency, version
-         from payment_asked where payment_id = any($1)",
-    )
-    .bind(payments)
-    .fetch_all(connection)
-    .await
 }
 
 async fn load_waiting(
@@ -105,8 +84,6 @@ pub(super) async fn store(
 ) -> Result<(), sqlx::Error> {
     let recipients: Vec<&Recipient> = room.recipients.changed().map(|row| row.now).collect();
     upsert_recipients(connection, &recipients).await?;
-    let payments: Vec<&Asked> = room.payments.changed().map(|row| row.now).collect();
-    upsert_payments(connection, &payments).await?;
     let (waiting, addressed): (Vec<Uuid>, Vec<Uuid>) =
         waited.iter().partition(|id| room.waiting.contains_key(id));
     let new = |letter: &&Letter| !waiting.contains(&letter.notification_id);
@@ -139,30 +116,6 @@ async fn upsert_recipients(
     .bind(column(rows, |row| row.user_id))
     .bind(column(rows, |row| row.username.as_str()))
     .bind(column(rows, |row| row.email.as_str()))
-    .bind(column(rows, |row| row.version))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn upsert_payments(
-    connection: &mut PgConnection,
-    rows: &[&Asked],
-) -> Result<(), sqlx::Error> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "insert into payment_asked (payment_id, order_id, user_id, amount_minor, currency, version)
-         select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[])
-         on conflict (payment_id) do update set
-             amount_minor = excluded.amount_minor, currency = excluded.currency, version = excluded.version",
-    )
-    .bind(column(rows, |row| row.payment_id))
-    .bind(column(rows, |row| row.order_id))
-    .bind(column(rows, |row| row.user_id))
-    .bind(column(rows, |row| row.amount_minor))
-    .bind(column(rows, |row| row.currency.as_str()))
     .bind(column(rows, |row| row.version))
     .execute(connection)
     .await?;

@@ -50,7 +50,7 @@ pub fn day() -> Vec<Arc<Published>> {
     log.say(LAMPS, reserved(OPEN, 1));
     log.say(PAID, payment_started(PAYMENT, SECOND));
     log.say(PAYMENT, attempted(PAID, ANNE, SECOND, 3_998));
-    log.say(PAYMENT, succeeded(SECOND));
+    log.say(PAYMENT, succeeded(PAID, ANNE, SECOND, 3_998));
     log.say(PAID, completed(PAYMENT, SECOND));
     log.say(LAMPS, committed(PAID, 2));
     log.say(CANCELLED, changed(4));

@@ -195,7 +195,8 @@ fn a_payment_is_one_row_however_often_it_was_attempted() {
 #[test]
 fn a_payment_ends_paid_or_failed_with_its_reason() {
     let attempt = || attempted(ORDER, ANNE, ATTEMPT, 100);
-    let paid = folded!(payment, PAYMENT, [attempt(), succeeded(ATTEMPT)]);
+    let success = succeeded(ORDER, ANNE, ATTEMPT, 100);
+    let paid = folded!(payment, PAYMENT, [attempt(), success]);
     assert_eq!(paid.payment_status, PaymentStatus::Paid);
     let failed = folded!(payment, PAYMENT, [attempt(), declined(ATTEMPT)]);
     assert_eq!(failed.payment_status, PaymentStatus::Failed);

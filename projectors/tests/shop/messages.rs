@@ -189,9 +189,13 @@ pub fn attempted(order: Uuid, user: Uuid, attempt: Uuid, amount_minor: i64) -> M
     }))
 }
 
-pub fn succeeded(attempt: Uuid) -> Message {
+pub fn succeeded(order: Uuid, user: Uuid, attempt: Uuid, amount_minor: i64) -> Message {
     of_payment(payment_event::Event::Succeeded(payment::PaymentSucceeded {
         attempt_id: attempt.to_string(),
+        order_id: order.to_string(),
+        user_id: user.to_string(),
+        amount_minor,
+        currency: "USD".to_owned(),
     }))
 }
 

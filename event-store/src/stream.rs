@@ -1,0 +1,45 @@
+//! One aggregate's published events.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use domain::{Aggregate as _, account, order, payment, product, stock};
+use proto::Topic;
+use uuid::Uuid;
+
+use crate::log::{Log, Published, published};
+use crate::upcasters::Attempts;
+
+impl Log {
+    /// Every published event of one aggregate, in order: of the one of that id in the topic's context.
+    pub async fn stream(&self, topic: Topic, id: Uuid) -> Result<Vec<Arc<Published>>> {
+        let rows = sqlx::query(
+            "select position, event_id, aggregate_type, aggregate_id, sequence, event_type, event_version, payload,
+                    metadata, recorded_at
+             from events where aggregate_type = $1 and aggregate_id = $2 order by sequence",
+        )
+        .bind(aggregate_type(topic))
+        .bind(id.to_string())
+        .fetch_all(self.pool())
+        .await
+        .with_context(|| format!("cannot read the events of {} {id}", topic.name()))?;
+        let attempts = Attempts::before(self.pool(), &rows).await?;
+        let mut events = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let Some(event) = published(row)? {
+                events.push(Arc::new(attempts.complete(event)?));
+            }
+        }
+        Ok(events)
+    }
+}
+
+fn aggregate_type(topic: Topic) -> &'static str {
+    match topic {
+        Topic::Product => product::Product::TYPE,
+        Topic::Inventory => stock::Stock::TYPE,
+        Topic::Order | Topic::OrderCreated => order::Order::TYPE,
+        Topic::User | Topic::UserRegistration => account::Account::TYPE,
+        Topic::Payment | Topic::PaymentDone => payment::Payment::TYPE,
+    }
+}
