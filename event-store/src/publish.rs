@@ -234,3 +234,6 @@ fn of_account(event: account::Event) -> Option<Message> {
     };
     Some(Message::User(user_v1::UserEvent { event: Some(event) }))
 }
+
+#[cfg(test)]
+mod tests;
