@@ -248,7 +248,8 @@ fn common(settings: &Settings) -> anyhow::Result<Common> {
         settings.profile,
         key.expose().as_bytes(),
         settings.jwt_expiry_time,
-    ))
+    )
+    .behind(settings.trusted_proxies.clone().unwrap_or_default()))
 }
 
 /// Whoever answers customers opens all ports, also where it has no route; the others open the operator's, for health.
@@ -293,16 +294,24 @@ fn serve(
     common: &Common,
     stops: &Stops,
 ) -> Running {
+    // Whoever answers customers shows what its neighbours serve as well; a port for health alone has no more than that.
+    let pages = if routes.is_empty() {
+        Vec::new()
+    } else {
+        [write_api::documentation(), read_api::documentation()].concat()
+    };
     let mut serving = Running::default();
     for Port {
         service, listener, ..
     } in ports
     {
+        let of_all = pages.iter().filter(|(other, _)| *other == service);
+        let whole = of_all.map(|(_, page)| page.clone()).collect();
         let of_this = routes
             .extract_if(.., |(other, _)| *other == service)
             .map(|(_, routes)| routes);
         let merged = of_this.fold(OpenApiRouter::new(), OpenApiRouter::merge);
-        let answering = service::port(service, merged, common);
+        let answering = service::port_of_part(service, merged, whole, common);
         let served = service::serve(listener, answering, stops.requests.clone());
         serving.one(service.name(), served);
     }

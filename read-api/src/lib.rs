@@ -15,6 +15,7 @@ mod products;
 mod reader;
 
 use service::Service;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use reader::Reader;
@@ -22,6 +23,20 @@ pub use reader::Reader;
 /// Every question that can be asked, by the port that it is asked on.
 #[must_use]
 pub fn routers(reader: &Reader) -> Vec<(Service, OpenApiRouter)> {
+    routes()
+        .map(|(service, routes)| (service, routes.with_state(reader.clone())))
+        .into()
+}
+
+/// The same routes' pages, for processes that have no reader.
+#[must_use]
+pub fn documentation() -> Vec<(Service, OpenApi)> {
+    routes()
+        .map(|(service, routes)| (service, routes.into_openapi()))
+        .into()
+}
+
+fn routes() -> [(Service, OpenApiRouter<Reader>); 7] {
     let product = OpenApiRouter::default()
         .routes(routes!(products::list))
         .routes(routes!(products::one))
@@ -47,7 +62,7 @@ pub fn routers(reader: &Reader) -> Vec<(Service, OpenApiRouter)> {
     let operator = OpenApiRouter::default()
         .routes(routes!(operator::list))
         .routes(routes!(audit::list));
-    let routers = [
+    [
         (Service::Product, product),
         (Service::Inventory, inventory),
         (Service::Order, order),
@@ -55,9 +70,5 @@ pub fn routers(reader: &Reader) -> Vec<(Service, OpenApiRouter)> {
         (Service::Notification, notification),
         (Service::Payment, payment),
         (Service::Operator, operator),
-    ];
-    let ready = |(service, router): (Service, OpenApiRouter<Reader>)| {
-        (service, router.with_state(reader.clone()))
-    };
-    routers.into_iter().map(ready).collect()
+    ]
 }

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use crate::{
     Profile, caller::Tokens, consistency::RecentWrites, cursor::CursorKey, health::Readiness,
-    limits::RateLimits,
+    limits::RateLimits, proxies::TrustedProxies,
 };
 
 /// Shared by all ports of a process; cheap to clone. The extractors need `Common: FromRef<State>`.
 #[derive(Clone)]
-pub struct Common(Arc<Parts>);
+pub struct Common {
+    parts: Arc<Parts>,
+    proxies: TrustedProxies,
+}
 
 struct Parts {
     profile: Profile,
@@ -24,47 +27,61 @@ impl Common {
     /// With the key of the access tokens, which live `token_minutes`.
     #[must_use]
     pub fn new(profile: Profile, jwt_secret: &[u8], token_minutes: u32) -> Self {
-        Self(Arc::new(Parts {
-            profile,
-            tokens: Tokens::new(jwt_secret, token_minutes),
-            cursors: CursorKey::derive(jwt_secret),
-            recent_writes: RecentWrites::default(),
-            limits: RateLimits::default(),
-            readiness: Readiness::default(),
-        }))
+        Self {
+            parts: Arc::new(Parts {
+                profile,
+                tokens: Tokens::new(jwt_secret, token_minutes),
+                cursors: CursorKey::derive(jwt_secret),
+                recent_writes: RecentWrites::default(),
+                limits: RateLimits::default(),
+                readiness: Readiness::default(),
+            }),
+            proxies: TrustedProxies::default(),
+        }
+    }
+
+    /// The same, behind these proxies: what they say of a caller's address is believed.
+    #[must_use]
+    pub fn behind(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = proxies;
+        self
     }
 
     /// How strict the shop is.
     #[must_use]
     pub fn profile(&self) -> Profile {
-        self.0.profile
+        self.parts.profile
     }
 
     /// Issues and verifies access tokens.
     #[must_use]
     pub fn tokens(&self) -> &Tokens {
-        &self.0.tokens
+        &self.parts.tokens
     }
 
     /// Who wrote what a moment ago.
     #[must_use]
     pub fn recent_writes(&self) -> &RecentWrites {
-        &self.0.recent_writes
+        &self.parts.recent_writes
     }
 
     /// How often is too often.
     #[must_use]
     pub fn limits(&self) -> &RateLimits {
-        &self.0.limits
+        &self.parts.limits
     }
 
     /// Which parts of the process can work.
     #[must_use]
     pub fn readiness(&self) -> &Readiness {
-        &self.0.readiness
+        &self.parts.readiness
+    }
+
+    pub(crate) fn proxies(&self) -> &TrustedProxies {
+        &self.proxies
     }
 
     pub(crate) fn cursors(&self) -> &CursorKey {
-        &self.0.cursors
+        &self.parts.cursors
     }
 }

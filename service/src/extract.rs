@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::{
     extract::{
-        ConnectInfo, FromRequestParts, RawPathParams, path::ErrorKind, rejection::PathRejection,
+        ConnectInfo, FromRequestParts, RawPathParams, Request, path::ErrorKind,
+        rejection::PathRejection,
     },
-    http::{HeaderMap, HeaderName, header, request::Parts},
+    http::{Extensions, HeaderMap, HeaderName, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
 use utoipa::{
@@ -21,6 +22,7 @@ use uuid::Uuid;
 use crate::{
     field,
     problem::{FieldError, Problem, Result},
+    proxies::TrustedProxies,
 };
 
 #[cfg(test)]
@@ -45,7 +47,7 @@ pub struct IfMatch(pub Option<i64>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestId(pub String);
 
-/// The address of the other end of the connection.
+/// The caller's address: of the other end of the connection, or, where that is a proxy that we trust, as it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub IpAddr);
 
@@ -226,7 +228,18 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestId {
 }
 
 impl Peer {
-    pub(crate) fn of(extensions: &axum::http::Extensions) -> Self {
+    /// Whose request this is, which has just arrived; the layer around all routes keeps it for the extractor.
+    pub(crate) fn arriving(request: &Request, proxies: &TrustedProxies) -> Self {
+        let Self(end) = Self::of_connection(request.extensions());
+        Self(proxies.caller(end, request.headers()))
+    }
+
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        let known = extensions.get::<Self>().copied();
+        known.unwrap_or_else(|| Self::of_connection(extensions))
+    }
+
+    fn of_connection(extensions: &Extensions) -> Self {
         match extensions.get::<ConnectInfo<SocketAddr>>() {
             Some(ConnectInfo(address)) => Self(address.ip().to_canonical()),
             None => Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),

@@ -34,7 +34,7 @@ pub use cursor::{Cursor, PageLimit, next_link, next_link_by};
 pub use extract::{IfMatch, Path, Peer, Query, RequestId};
 pub use health::Readiness;
 pub use limits::RateLimits;
-pub use port::port;
+pub use port::{port, port_of_part};
 pub use problem::{FieldError, Problem, Result};
 pub use proxies::TrustedProxies;
 pub use server::{Signals, serve};

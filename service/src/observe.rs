@@ -57,7 +57,8 @@ pub(crate) async fn observe(
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    let peer = Peer::of(request.extensions());
+    let peer = Peer::arriving(&request, edge.common.proxies());
+    request.extensions_mut().insert(peer);
     let authorization = request.headers().get(header::AUTHORIZATION).cloned();
     let span = tracing::info_span!("request", id = id.0);
 

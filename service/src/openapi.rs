@@ -39,7 +39,7 @@ one above 64 KiB a 413, one that does not arrive within 20 seconds a 408, and a 
 Each answer carries `X-Request-Id`, the caller's own or a new one. Writes answer with `ETag`, the version of what was \
 written (to be sent in `If-Match`), and `Consistency-Token`: a read that sends it along waits until it shows that write. Callers need it only to \
 read what another caller wrote; their own writes show in their next read without it. A token that is none is a 400 on \
-any request. `HEAD` works wherever `GET` does.";
+any request. A `traceparent` (W3C Trace Context) that a write sends along is kept with what it wrote. `HEAD` works wherever `GET` does.";
 
 /// Completes what the handlers declared.
 pub(crate) fn complete(mut api: OpenApi, service: Service) -> OpenApi {

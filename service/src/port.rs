@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{Extension, Router, http::StatusCode, middleware, routing::get};
 use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::ToSchema;
+use utoipa::{ToSchema, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -19,24 +19,45 @@ use crate::{
     service::Service,
 };
 
+mod elsewhere;
 #[cfg(test)]
 mod tests;
 
 /// The router of a port: `routes` of the service, plus `GET /`, docs, health, metrics, problems, and the layers.
 pub fn port(service: Service, routes: OpenApiRouter, common: &Common) -> Router {
-    bounded(service, routes, common, TIMEOUT)
+    port_of_part(service, routes, Vec::new(), common)
 }
 
-fn bounded(service: Service, own: OpenApiRouter, common: &Common, timeout: Duration) -> Router {
+/// The same for a process that serves a part of the service, while others behind the same proxy serve the rest: `whole`
+/// are the pages of all that the service has. This port shows all of it; to an operation that is served elsewhere it
+/// answers 405, and says which methods the path has.
+pub fn port_of_part(
+    service: Service,
+    routes: OpenApiRouter,
+    whole: Vec<OpenApi>,
+    common: &Common,
+) -> Router {
+    bounded(service, routes, whole, common, TIMEOUT)
+}
+
+fn bounded(
+    service: Service,
+    own: OpenApiRouter,
+    whole: Vec<OpenApi>,
+    common: &Common,
+    timeout: Duration,
+) -> Router {
     metrics::install();
-    let (router, api) = OpenApiRouter::new()
+    let (router, served) = OpenApiRouter::new()
         .routes(routes!(root))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::render))
         .merge(own)
         .split_for_parts();
+    let api = whole.into_iter().fold(served.clone(), OpenApi::merge_from);
     router
+        .merge(elsewhere::routes(&api, &served))
         .merge(openapi::pages(&openapi::complete(api, service)))
         .route("/problems", get(problems::list))
         .route("/problems/{slug}", get(problems::explain))

@@ -141,14 +141,26 @@ pub(crate) fn shop(common: &Common) -> Router {
 }
 
 pub(crate) fn things(common: &Common) -> OpenApiRouter {
-    let read = OpenApiRouter::new()
+    reads(common).merge(writes(common)).merge(others(common))
+}
+
+pub(crate) fn reads(common: &Common) -> OpenApiRouter {
+    OpenApiRouter::new()
         .routes(routes!(one))
         .routes(routes!(list))
-        .routes(routes!(seen));
-    let write = OpenApiRouter::new()
+        .routes(routes!(seen))
+        .with_state(Shop(common.clone()))
+}
+
+pub(crate) fn writes(common: &Common) -> OpenApiRouter {
+    OpenApiRouter::new()
         .routes(routes!(change, remove))
-        .routes(routes!(add));
-    read.merge(write)
+        .routes(routes!(add))
+        .with_state(Shop(common.clone()))
+}
+
+fn others(common: &Common) -> OpenApiRouter {
+    OpenApiRouter::new()
         .routes(routes!(login))
         .routes(routes!(me))
         .routes(routes!(maybe))

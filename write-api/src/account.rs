@@ -9,14 +9,14 @@ use domain::password::PlainPassword;
 use domain::{Account, Claim};
 use event_store::{Context, Unit};
 use serde::{Deserialize, Serialize};
-use service::{Json, Peer, RequestId};
+use service::{Json, Peer};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answer::Answer;
 use crate::refusal::{Halted, Refusal, Result};
-use crate::shop::{Shop, by};
+use crate::shop::{Request, Shop, by};
 
 pub(crate) fn routes() -> OpenApiRouter<Shop> {
     OpenApiRouter::new().routes(routes!(register))
@@ -66,7 +66,7 @@ struct AccountBody {
 async fn register(
     State(shop): State<Shop>,
     Peer(address): Peer,
-    request: RequestId,
+    request: Request,
     Json(registration): Json<Registration>,
 ) -> Result<Answer> {
     shop.common.limits().register(address)?;

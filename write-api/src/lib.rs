@@ -17,6 +17,7 @@ mod shop;
 mod stock;
 
 use service::Service;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use answer::Answer;
@@ -31,6 +32,20 @@ pub use shop::Shop;
 /// Every command route, by the port that carries it.
 #[must_use]
 pub fn routers(shop: &Shop) -> Vec<(Service, OpenApiRouter)> {
+    routes()
+        .map(|(service, routes)| (service, routes.with_state(shop.clone())))
+        .into()
+}
+
+/// The same routes' pages, for processes that have no shop.
+#[must_use]
+pub fn documentation() -> Vec<(Service, OpenApi)> {
+    routes()
+        .map(|(service, routes)| (service, routes.into_openapi()))
+        .into()
+}
+
+fn routes() -> [(Service, OpenApiRouter<Shop>); 5] {
     [
         (Service::Product, product::routes()),
         (Service::Inventory, stock::routes()),
@@ -38,7 +53,4 @@ pub fn routers(shop: &Shop) -> Vec<(Service, OpenApiRouter)> {
         (Service::User, account::routes().merge(session::routes())),
         (Service::Payment, payment::routes()),
     ]
-    .into_iter()
-    .map(|(service, routes)| (service, routes.with_state(shop.clone())))
-    .collect()
 }

@@ -10,14 +10,14 @@ use domain::{Order, Product, Stock, order, stock};
 use event_store::Unit;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use service::{Caller, IfMatch, Json, Path, RequestId, decimal};
+use service::{Caller, IfMatch, Json, Path, decimal};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answer::Answer;
 use crate::refusal::{Halted, Refusal, Result};
-use crate::shop::{Shop, Shown, by, expect_version};
+use crate::shop::{Request, Shop, Shown, by, expect_version};
 
 pub(crate) fn routes() -> OpenApiRouter<Shop> {
     OpenApiRouter::new().routes(routes!(place, change, cancel))
@@ -89,7 +89,7 @@ struct OrderBody {
 async fn place(
     State(shop): State<Shop>,
     caller: Caller,
-    request: RequestId,
+    request: Request,
     Path(product_id): Path<ProductId>,
     Json(wish): Json<OrderWish>,
 ) -> Result<Answer> {
@@ -154,7 +154,7 @@ async fn place(
 async fn change(
     State(shop): State<Shop>,
     caller: Caller,
-    request: RequestId,
+    request: Request,
     if_match: IfMatch,
     Path(id): Path<OrderId>,
     Json(wish): Json<OrderWish>,
@@ -208,7 +208,7 @@ async fn change(
 async fn cancel(
     State(shop): State<Shop>,
     caller: Caller,
-    request: RequestId,
+    request: Request,
     if_match: IfMatch,
     Path(id): Path<OrderId>,
 ) -> Result<Answer> {

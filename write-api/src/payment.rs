@@ -12,7 +12,7 @@ use domain::id::{OrderId, PaymentId, UserId};
 use domain::payment::Details;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use service::{Caller, Json, RequestId, decimal};
+use service::{Caller, Json, decimal};
 use tracing::Instrument as _;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 use crate::answer::Answer;
 use crate::payment::attempt::Wish;
 use crate::refusal::{Refusal, Result};
-use crate::shop::{Shop, Shown, by};
+use crate::shop::{Request, Shop, Shown, by};
 
 pub(crate) fn routes() -> OpenApiRouter<Shop> {
     OpenApiRouter::new().routes(routes!(pay))
@@ -95,7 +95,7 @@ struct CardBody {
 async fn pay(
     State(shop): State<Shop>,
     caller: Caller,
-    request: RequestId,
+    request: Request,
     Json(wish): Json<PaymentWish>,
 ) -> Result<Answer> {
     let PaymentWish {

@@ -9,14 +9,14 @@ use domain::{Product, Stock, stock};
 use event_store::Unit;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
-use service::{IfMatch, Json, Keeper, Path, RequestId, decimal};
+use service::{IfMatch, Json, Keeper, Path, decimal};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answer::Answer;
 use crate::refusal::{Halted, Refusal, Result};
-use crate::shop::{Shop, Shown, by, expect_version};
+use crate::shop::{Request, Shop, Shown, by, expect_version};
 
 pub(crate) fn routes() -> OpenApiRouter<Shop> {
     OpenApiRouter::new()
@@ -80,7 +80,7 @@ struct ProductBody {
 async fn create(
     State(shop): State<Shop>,
     Keeper(keeper): Keeper,
-    request: RequestId,
+    request: Request,
     Json(wish): Json<ProductWish>,
 ) -> Result<Answer> {
     let id: ProductId = shop.ids.fresh();
@@ -118,7 +118,7 @@ async fn create(
 async fn change(
     State(shop): State<Shop>,
     Keeper(keeper): Keeper,
-    request: RequestId,
+    request: Request,
     if_match: IfMatch,
     Path(id): Path<ProductId>,
     Json(wish): Json<ProductWish>,
@@ -156,7 +156,7 @@ async fn change(
 async fn delete(
     State(shop): State<Shop>,
     Keeper(keeper): Keeper,
-    request: RequestId,
+    request: Request,
     if_match: IfMatch,
     Path(id): Path<ProductId>,
 ) -> Result<Answer> {

@@ -15,7 +15,7 @@ use domain::{Account, Claim, Session};
 use event_store::{Context, Unit, Written};
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
-use service::{Form, Identity, Json, RequestId};
+use service::{Form, Identity, Json};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -24,7 +24,7 @@ use utoipa_axum::routes;
 use crate::answer::Answer;
 use crate::passwords::Verdict;
 use crate::refusal::{Halted, Refusal, Result};
-use crate::shop::{Shop, by, token_of};
+use crate::shop::{Request, Shop, by, token_of};
 
 /// How long a session lives without being refreshed.
 const DAYS: i64 = 30;
@@ -85,7 +85,7 @@ struct TokensBody {
 )]
 async fn login(
     State(shop): State<Shop>,
-    request: RequestId,
+    request: Request,
     Form(credentials): Form<Credentials>,
 ) -> Result<Answer> {
     let Credentials { username, password } = credentials;
@@ -125,7 +125,7 @@ async fn login(
 )]
 async fn refresh(
     State(shop): State<Shop>,
-    request: RequestId,
+    request: Request,
     Json(renewal): Json<Renewal>,
 ) -> Result<Answer> {
     let presented =

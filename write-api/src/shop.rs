@@ -1,11 +1,13 @@
 //! The shop as its command handlers see it.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::FromRef;
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
 use domain::Aggregate;
-use event_store::{Actor, Context, EventStore, Halt, Unit, Written, WrittenStream};
+use event_store::{Actor, Context, EventStore, Halt, Unit, Written, WrittenStream, traceparent};
 use service::{Caller, Common, ConsistencyToken, IfMatch, RequestId, Stream};
 use tokio::sync::Notify;
 
@@ -162,13 +164,38 @@ impl FromRef<Shop> for Common {
     }
 }
 
+/// A request as the events that it leads to remember it.
+pub(crate) struct Request {
+    id: String,
+    /// The caller's trace, where one was sent.
+    traceparent: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Request {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &S,
+    ) -> std::result::Result<Self, Infallible> {
+        let RequestId(id) = RequestId::from_request_parts(parts, state).await?;
+        let mut sent = parts.headers.get_all("traceparent").iter();
+        // Sent twice it says nothing, nor does one that is none (W3C Trace Context, 3.2).
+        let traceparent = match (sent.next(), sent.next()) {
+            (Some(sent), None) => sent.to_str().ok().and_then(traceparent),
+            _ => None,
+        };
+        Ok(Self { id, traceparent })
+    }
+}
+
 /// On whose behalf, and as part of which request.
-pub(crate) fn by(caller: Option<&Caller>, request: &RequestId) -> Context {
+pub(crate) fn by(caller: Option<&Caller>, request: &Request) -> Context {
     Context {
         actor: caller.map_or(Actor::Anonymous, |caller| Actor::User(caller.user_id)),
-        correlation_id: request.0.clone(),
+        correlation_id: request.id.clone(),
         causation_id: None,
-        traceparent: None,
+        traceparent: request.traceparent.clone(),
     }
 }
 

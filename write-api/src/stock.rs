@@ -7,14 +7,14 @@ use domain::stock::Command;
 use domain::text::Reason;
 use domain::{Product, Stock, product};
 use serde::{Deserialize, Serialize};
-use service::{IfMatch, Json, Keeper, Path, RequestId};
+use service::{IfMatch, Json, Keeper, Path};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::answer::Answer;
 use crate::refusal::{Refusal, Result};
-use crate::shop::{Shop, Shown, by, expect_version};
+use crate::shop::{Request, Shop, Shown, by, expect_version};
 
 pub(crate) fn routes() -> OpenApiRouter<Shop> {
     OpenApiRouter::new()
@@ -84,7 +84,7 @@ struct StockBody {
 async fn open(
     State(shop): State<Shop>,
     Keeper(keeper): Keeper,
-    request: RequestId,
+    request: Request,
     Path(product_id): Path<ProductId>,
     Json(wish): Json<LevelWish>,
 ) -> Result<Answer> {
@@ -133,7 +133,7 @@ async fn open(
 async fn set_level(
     State(shop): State<Shop>,
     Keeper(keeper): Keeper,
-    request: RequestId,
+    request: Request,
     if_match: IfMatch,
     Path(id): Path<StockId>,
     Json(wish): Json<LevelWish>,
@@ -175,7 +175,7 @@ async fn set_level(
 async fn adjust(
     State(shop): State<Shop>,
     Keeper(keeper): Keeper,
-    request: RequestId,
+    request: Request,
     Path(id): Path<StockId>,
     Json(wish): Json<AdjustmentWish>,
 ) -> Result<Answer> {

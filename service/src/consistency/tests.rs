@@ -293,6 +293,27 @@ async fn a_write_answers_with_a_token_and_the_writers_next_read_knows_it() {
 }
 
 #[tokio::test]
+async fn behind_a_proxy_of_ours_the_writer_is_whom_it_names() {
+    let common = common(Profile::Dev).behind(HOME.to_string().parse().unwrap());
+    let shop = shop(&common);
+    let seen = async |address, forwarded: &'static str| {
+        let headers = [("x-forwarded-for", forwarded)];
+        let read = from(address, Method::GET, "/seen", &headers);
+        ask(&shop, read).await.text()
+    };
+    let headers = [("x-forwarded-for", "1.2.3.4, 203.0.113.7")];
+    ask(&shop, from(HOME, Method::DELETE, THING, &headers)).await;
+    assert_eq!(seen(HOME, "203.0.113.7").await, "Some(41)");
+    assert_eq!(seen(HOME, "203.0.113.8").await, "None", "another customer");
+    assert_eq!(seen(HOME, "1.2.3.4").await, "None", "made up by the writer");
+    assert_eq!(
+        seen(OFFICE, "203.0.113.7").await,
+        "None",
+        "no proxy of ours"
+    );
+}
+
+#[tokio::test]
 async fn the_later_of_token_and_own_write_counts() {
     let common = common(Profile::Dev);
     common.recent_writes().record(None, HOME, &at(50));

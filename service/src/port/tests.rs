@@ -6,11 +6,12 @@ use std::{
 
 use axum::{body::Body, http::Method};
 use tracing_subscriber::fmt::MakeWriter;
+use utoipa_axum::router::OpenApiRouter;
 
-use super::{bounded, port};
+use super::{bounded, port, port_of_part};
 use crate::{
     Profile, Service,
-    testing::{ask, common, get, post_json, request, shop, things, token},
+    testing::{ask, common, get, post_json, reads, request, shop, things, token, writes},
 };
 
 const THING: &str = "/thing/0197a3c2-0000-7000-8000-000000000000";
@@ -23,7 +24,7 @@ fn bare(method: Method, path: &str) -> axum::http::Request<Body> {
 async fn each_port_says_whose_it_is() {
     let common = common(Profile::Dev);
     for service in Service::ALL {
-        let port = port(service, utoipa_axum::router::OpenApiRouter::new(), &common);
+        let port = port(service, OpenApiRouter::new(), &common);
         let json = ask(&port, get("/")).await.json();
         assert_eq!(
             (&json["service"], &json["status"]),
@@ -81,6 +82,68 @@ async fn a_wrong_method_is_a_405_that_lists_the_right_ones() {
     ask(&shop, odd).await.is_problem(405, "method-not-allowed");
 }
 
+/// The port of a process that only reads, or only writes.
+fn half(half: fn(&crate::Common) -> OpenApiRouter) -> axum::Router {
+    let common = common(Profile::Dev);
+    let whole = [reads, writes].map(|half| half(&common).into_openapi());
+    port_of_part(Service::Order, half(&common), whole.into(), &common)
+}
+
+#[tokio::test]
+async fn a_part_of_a_service_shows_the_whole_page() {
+    let page = async |port: &axum::Router| ask(port, get("/openapi.json")).await.json();
+    let (read, write) = (page(&half(reads)).await, page(&half(writes)).await);
+    assert_eq!(read, write);
+    let operations = |path: &str| -> Vec<_> {
+        read["paths"][path]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect()
+    };
+    assert_eq!(operations("/thing/{id}"), ["delete", "get", "put"]);
+    assert_eq!(operations("/things"), ["get"]);
+    assert_eq!(operations("/thing"), ["post"]);
+    assert_eq!(operations("/"), ["get"]);
+}
+
+#[tokio::test]
+async fn what_another_process_serves_is_a_405_that_lists_all_methods() {
+    let (read, write) = (half(reads), half(writes));
+    for (port, method, path, allowed) in [
+        (&read, Method::GET, "/thing", "POST"),
+        (&read, Method::POST, "/thing", "POST"),
+        (&read, Method::DELETE, "/things", "GET,HEAD"),
+        (&read, Method::PUT, THING, "GET,HEAD,PUT,DELETE"),
+        (&read, Method::PATCH, THING, "GET,HEAD,PUT,DELETE"),
+        (&write, Method::POST, "/things", "GET,HEAD"),
+        (&write, Method::GET, "/things", "GET,HEAD"),
+        (&write, Method::GET, THING, "GET,HEAD,PUT,DELETE"),
+        (&write, Method::PATCH, "/thing", "POST"),
+    ] {
+        let answer = ask(port, bare(method, path)).await;
+        answer.is_problem(405, "method-not-allowed");
+        assert_eq!(answer.header("allow"), Some(allowed), "{path}");
+    }
+    let head = ask(&write, bare(Method::HEAD, "/things")).await;
+    assert_eq!(
+        (head.status.as_u16(), head.header("allow")),
+        (405, Some("GET,HEAD"))
+    );
+    // Merged from both sides, in whatever order.
+    let brewed = ask(&write, bare(Method::PATCH, THING)).await;
+    brewed.is_problem(405, "method-not-allowed");
+    let mut allowed: Vec<_> = brewed.header("allow").unwrap().split(',').collect();
+    allowed.sort_unstable();
+    assert_eq!(allowed, ["DELETE", "GET", "HEAD", "PUT"]);
+    assert_eq!(ask(&read, get(THING)).await.status, 200);
+    assert_eq!(ask(&write, bare(Method::PUT, THING)).await.status, 200);
+    ask(&read, get("/nothing"))
+        .await
+        .is_problem(404, "not-found");
+}
+
 #[tokio::test]
 async fn head_is_get_without_the_body() {
     let shop = shop(&common(Profile::Dev));
@@ -124,6 +187,7 @@ async fn what_takes_too_long_is_a_503() {
     let port = bounded(
         Service::Order,
         things(&common),
+        Vec::new(),
         &common,
         Duration::from_millis(20),
     );

@@ -2,7 +2,7 @@ use axum::http::{HeaderMap, HeaderValue};
 
 use super::{NoProxies, TrustedProxies, X_FORWARDED_FOR};
 
-/// Whose request it is that came from `peer` with these `X-Forwarded-For` headers, where 10.0.0.0/8 and ::1 are ours.
+/// Whose request it is that came from `peer` with these `X-Forwarded-For` headers, where 10.0.0.0/8 and `::1` are ours.
 fn caller(peer: &str, forwarded: &[&str]) -> String {
     let proxies: TrustedProxies = "10.0.0.0/8, ::1".parse().expect("networks");
     let mut headers = HeaderMap::new();

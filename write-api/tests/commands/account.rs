@@ -140,3 +140,40 @@ async fn an_address_registers_sixty_at_once_and_then_waits() {
         .await;
     other.refusing(409, "username-taken");
 }
+
+#[tokio::test]
+async fn behind_a_proxy_of_ours_each_customer_has_a_limit_of_their_own() {
+    let Bench {
+        mut shop, database, ..
+    } = Bench::new().await;
+    shop.common = shop.common.behind("10.0.0.1".parse().expect("an address"));
+    let bench = Bench::of(shop, database);
+    let taken =
+        r#"{"username":"john_doe","email":"john@example.com","password":"securepassword123"}"#;
+    let register = |peer, customer| {
+        let asking = bench.post(Service::User, "/user/register").from(peer);
+        asking.header("x-forwarded-for", customer).json(taken)
+    };
+    let proxy = [10, 0, 0, 1];
+    register(proxy, "203.0.113.7").await.expecting(201);
+    for _ in 0..70 {
+        register(proxy, "1.2.3.4, 203.0.113.7").await;
+    }
+    register(proxy, "8.8.8.8, 203.0.113.7")
+        .await
+        .refusing(429, "too-many-requests");
+    register(proxy, "203.0.113.8")
+        .await
+        .refusing(409, "username-taken");
+    // Who is no proxy of ours can't pass the limit by making up addresses.
+    for customer in 0..70 {
+        register(
+            [192, 0, 2, 1],
+            ["203.0.113.9", "203.0.113.10"][customer % 2],
+        )
+        .await;
+    }
+    register([192, 0, 2, 1], "203.0.113.11")
+        .await
+        .refusing(429, "too-many-requests");
+}

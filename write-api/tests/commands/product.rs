@@ -212,4 +212,33 @@ async fn the_request_is_named_in_the_log() {
         .expect("the log can be read");
     assert_eq!(stored[0].metadata["correlation_id"], "mine-1");
     assert_eq!(stored[0].metadata["actor"], "anonymous");
+    assert!(stored[0].metadata.get("traceparent").is_none());
+}
+
+#[tokio::test]
+async fn the_callers_trace_is_kept_with_what_was_written_and_what_is_none_is_not() {
+    const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let bench = Bench::new().await;
+    let add = |traces: &[&'static str]| {
+        let asking = bench.post(Service::Product, "/product");
+        let asking = traces
+            .iter()
+            .fold(asking, |asking, trace| asking.header("traceparent", trace));
+        asking.json(LAPTOP)
+    };
+    for traces in [
+        &[TRACE][..],
+        &["nonsense"],
+        &["00-00000000000000000000000000000000-00f067aa0ba902b7-01"],
+        &[TRACE, TRACE],
+    ] {
+        add(traces).await.expecting(201);
+    }
+    let log = bench.shop.store.log();
+    let stored = log.stored(0, 9).await.expect("the log can be read");
+    assert_eq!(stored[0].metadata["traceparent"], TRACE);
+    for event in &stored[1..] {
+        assert!(event.metadata.get("traceparent").is_none(), "{event:?}");
+    }
+    assert_eq!(stored.len(), 4);
 }
