@@ -55,17 +55,27 @@ pub(crate) async fn take(
     .await
 }
 
-/// Takes the lease whoever holds it, and starts the row anew; tells its epoch.
+/// What became of taking the lease by force.
+#[derive(Debug, FromRow)]
+pub(crate) struct Seized {
+    pub epoch: i64,
+    /// Whether somebody held it.
+    pub was_held: bool,
+}
+
+/// Takes the lease whoever holds it, and starts the row anew.
 pub(crate) async fn seize(
     pool: &PgPool,
     holder: &str,
     lease: Duration,
     from: &Mirrored,
-) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(
-        "update relay set epoch = epoch + 1, holder = $1, leased_until = clock_timestamp() + $2,
+) -> Result<Seized, sqlx::Error> {
+    sqlx::query_as(
+        "with before as (select leased_until > clock_timestamp() as was_held from relay)
+         update relay set epoch = epoch + 1, holder = $1, leased_until = clock_timestamp() + $2,
                           position = $3, partitions = $4
-         returning epoch",
+         from before
+         returning epoch, was_held",
     )
     .bind(holder)
     .bind(interval(lease))
@@ -86,12 +96,14 @@ pub(crate) async fn renew(pool: &PgPool, epoch: i64, lease: Duration) -> Result<
     Ok(renewed.rows_affected() > 0)
 }
 
-/// Gives the lease back.
+/// Gives the lease back. A renewal that is still under way comes too late: the epoch is another.
 pub(crate) async fn release(pool: &PgPool, epoch: i64) -> Result<(), sqlx::Error> {
-    sqlx::query("update relay set leased_until = clock_timestamp() where epoch = $1")
-        .bind(epoch)
-        .execute(pool)
-        .await?;
+    sqlx::query(
+        "update relay set epoch = epoch + 1, leased_until = clock_timestamp() where epoch = $1",
+    )
+    .bind(epoch)
+    .execute(pool)
+    .await?;
     Ok(())
 }
 
