@@ -1,6 +1,6 @@
 mod refused;
 
-use service::Service;
+use service::{ConsistencyToken, Service};
 use uuid::Uuid;
 
 use crate::bench::{Bench, Reply};
@@ -103,6 +103,44 @@ async fn an_order_takes_the_price_of_its_moment_and_reserves_in_the_same_append(
         "{}",
         changed.text
     );
+}
+
+#[tokio::test]
+async fn the_token_says_which_streams_a_write_touched() {
+    let bench = Bench::new().await;
+    let product = bench.product("1.00", 100).await;
+    let token = bench.someone();
+    let told = |reply: &Reply| -> ConsistencyToken {
+        reply
+            .header("consistency-token")
+            .parse()
+            .expect("one of ours")
+    };
+    let placed = place(&bench, &token, &product, WISH).await.expecting(201);
+    let order = placed.word("order_id");
+    let stock = Bench::stock_id(&product).to_string();
+    let streams = |token: &ConsistencyToken| -> Vec<_> {
+        let streams = token.streams().iter();
+        let mut streams: Vec<_> = streams
+            .map(|stream| (stream.topic, stream.key.to_string()))
+            .collect();
+        streams.sort();
+        streams
+    };
+    let first = told(&placed);
+    let touched = [
+        (proto::Topic::Inventory as u8, stock),
+        (proto::Topic::Order as u8, order.clone()),
+    ];
+    assert_eq!(streams(&first), touched);
+    let last = first.streams().iter().map(|stream| stream.position).max();
+    assert_eq!(last, Some(first.position()));
+
+    // Said twice, nothing is written: nothing is known but a position that shows it.
+    let again = change(&bench, &token, &order, WISH).await.expecting(200);
+    assert_eq!(told(&again), ConsistencyToken::at(first.position()));
+    let cancelled = cancel(&bench, &token, &order).await.expecting(204);
+    assert_eq!(streams(&told(&cancelled)), touched);
 }
 
 #[tokio::test]
