@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use event_store::{EventStore, Log};
-use projectors::{Progress, ReadDatabases};
+use projectors::{Progress, ReadDatabases, relay::Relay};
 use read_api::Reader;
 use service::{Common, Profile, Service, Settings, settings::SettingError};
 use sqlx::PgPool;
@@ -100,6 +100,7 @@ impl Parts {
         let ports = ports::open(settings.bind, settings.first_port, open_services(roles)).await?;
         let store = store(settings, servers).await?;
         let read_models = read_models(settings, roles, servers, &store).await?;
+        let kafka = mirror::kafka(settings);
         let mailer = read_models
             .as_ref()
             .map(|databases| mails::mailer(settings, databases))
@@ -126,7 +127,8 @@ impl Parts {
             );
         }
         let progress = read_models.as_ref().map(|databases| {
-            if has(Role::Projectors) {
+            // Behind Kafka, another process may run some of them, or some partitions of one.
+            if has(Role::Projectors) && kafka.is_none() {
                 Progress::here()
             } else {
                 Progress::shared(databases)
@@ -136,7 +138,13 @@ impl Parts {
             if has(Role::Projectors) {
                 working.all(
                     "projections",
-                    projectors::run(&log, databases, progress, &stops.projections),
+                    projectors::run(
+                        &log,
+                        databases,
+                        progress,
+                        mirror::kafka(settings).as_ref(),
+                        &stops.projections,
+                    ),
                 );
             }
             if has(Role::ReadApi) {
@@ -150,11 +158,23 @@ impl Parts {
                 routes.extend(read_api::routers(&reader));
             }
         }
+        let mut relaying = None;
+        if let Some(kafka) = kafka.filter(|_| has(Role::Relay)) {
+            let relay = Relay::new(&log, kafka);
+            relaying = Some(relay.state());
+            working.one("relay", relay.run(stops.relay.clone()));
+        }
         if let Some(mailer) = mailer.filter(|_| has(Role::Mailer)) {
             working.one("mailer", mailer.run(stops.mails.clone()));
         }
         let ready = CancellationToken::new();
-        let health = health::Watch::new(&common, &log, read_models.as_ref(), progress.clone());
+        let health = health::Watch::new(
+            &common,
+            &log,
+            read_models.as_ref(),
+            progress.clone(),
+            relaying,
+        );
         working.one("health", health.run(ready.clone(), stops.health.clone()));
         let addresses = ports
             .iter()

@@ -2,19 +2,51 @@
 
 use anyhow::{Context as _, Result, ensure};
 use event_store::Identity;
+use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use crate::Projection;
+use crate::mirror::Partitions;
+use proto::Topic;
 
 /// The row.
 #[derive(FromRow)]
 pub(crate) struct Checkpoint {
     version: i32,
     position: i64,
+    partitions: Json<Partitions>,
+    /// How many aggregates wait behind an event that was refused.
+    parked: i64,
     /// Null where an earlier version wrote it.
     log: Option<Uuid>,
     database: String,
+}
+
+/// How far a projection is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Everything up to here is applied, whichever way it came.
+    pub position: i64,
+    /// Everything in a partition up to its entry is applied as well; empty until the projection first follows Kafka.
+    pub partitions: Partitions,
+    /// How many aggregates wait behind an event that was refused.
+    pub parked: i64,
+}
+
+impl Place {
+    /// Up to where everything in this partition is applied; none where the partition is not listed.
+    pub(crate) fn of(&self, topic: Topic, partition: i32) -> Option<i64> {
+        let entry = self.partitions.get(topic, partition)?;
+        Some(entry.max(self.position))
+    }
+}
+
+/// The row has moved.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moved {
+    /// Some aggregates wait behind an event that was refused.
+    pub parked: bool,
 }
 
 /// The rows are not of the log that is to be followed.
@@ -76,7 +108,9 @@ pub(crate) async fn find(
     projection: &dyn Projection,
 ) -> Result<Option<Checkpoint>, sqlx::Error> {
     sqlx::query_as(
-        "select version, position, log, current_database()::text as database from checkpoint where projection = $1",
+        "select version, position, partitions, log, current_database()::text as database,
+                (select count(*) from parked where projection = $1) as parked
+         from checkpoint where projection = $1",
     )
     .bind(projection.name())
     .fetch_optional(connection)
@@ -85,11 +119,11 @@ pub(crate) async fn find(
 
 /// Where the projection stands in this log; makes its row at the first start. Whether the log goes that far is checked
 /// by [`Checkpoint::check`], before this.
-pub(crate) async fn position(
+pub(crate) async fn place(
     connection: &mut PgConnection,
     projection: &dyn Projection,
     log: &Identity,
-) -> Result<i64> {
+) -> Result<Place> {
     let found = match find(&mut *connection, projection).await? {
         Some(found) if found.log.is_some() => found,
         _ => {
@@ -106,7 +140,11 @@ pub(crate) async fn position(
         projection.version(),
     );
     found.check_id(log)?;
-    Ok(found.position)
+    Ok(Place {
+        position: found.position,
+        partitions: found.partitions.0,
+        parked: found.parked,
+    })
 }
 
 /// Makes the row, or says whose it is where that is not known yet. Of several processes the first one does.
@@ -128,7 +166,7 @@ async fn claim(
     Ok(())
 }
 
-/// Moves the row from one position to another; false, and nothing moved, where another process was faster, or the
+/// Moves the row from one position to another; none, and nothing moved, where another process was faster, or the
 /// tables were switched to another version or log. Inside a transaction the row stays locked until its end.
 ///
 /// The commit does not wait for the disk: rows and checkpoint survive a crash of the server together or not at all,
@@ -139,10 +177,11 @@ pub(crate) async fn advance(
     log: Uuid,
     from: i64,
     to: i64,
-) -> Result<bool, sqlx::Error> {
-    let moved = sqlx::query(
+) -> Result<Option<Moved>, sqlx::Error> {
+    let moved: Option<(String, bool)> = sqlx::query_as(
         "update checkpoint set position = $5 where projection = $1 and version = $2 and log = $3 and position = $4
-         returning set_config('synchronous_commit', 'off', true)",
+         returning set_config('synchronous_commit', 'off', true),
+                   exists (select from parked where projection = $1)",
     )
     .bind(projection.name())
     .bind(projection.version())
@@ -151,5 +190,125 @@ pub(crate) async fn advance(
     .bind(to)
     .fetch_optional(connection)
     .await?;
+    Ok(moved.map(|(_, parked)| Moved { parked }))
+}
+
+/// Moves the entries of some partitions, all of which are listed, from where `from` has them to where `to` has them;
+/// otherwise as [`advance`]. None as well where the partitions are no longer as many as they were, or the row has gone
+/// back: what was true of it need not be true then.
+pub(crate) async fn advance_partitions(
+    connection: impl PgExecutor<'_>,
+    projection: &dyn Projection,
+    log: Uuid,
+    from: &Place,
+    to: &Partitions,
+) -> Result<Option<Moved>, sqlx::Error> {
+    let mut old = Partitions::default();
+    for (topic, partition, _) in to.iter() {
+        if let Some(entry) = from.partitions.get(topic, partition) {
+            old.set(topic, partition, entry);
+        }
+    }
+    let (last, beyond) = bounds(projection, &from.partitions);
+    let moved: Option<(String, bool)> = sqlx::query_as(
+        "update checkpoint set partitions = partitions || $6
+         where projection = $1 and version = $2 and log = $3 and position >= $4 and partitions @> $5
+               and partitions ?& $7 and not partitions ?| $8
+         returning set_config('synchronous_commit', 'off', true),
+                   exists (select from parked where projection = $1)",
+    )
+    .bind(projection.name())
+    .bind(projection.version())
+    .bind(log)
+    .bind(from.position)
+    .bind(Json(old))
+    .bind(Json(to))
+    .bind(last)
+    .bind(beyond)
+    .fetch_optional(connection)
+    .await?;
+    Ok(moved.map(|(_, parked)| Moved { parked }))
+}
+
+/// Lists other partitions than those of `from`, each from where everything is applied; false as [`advance`].
+pub(crate) async fn list(
+    connection: impl PgExecutor<'_>,
+    projection: &dyn Projection,
+    log: Uuid,
+    from: &Place,
+    listed: &Partitions,
+) -> Result<bool, sqlx::Error> {
+    let moved = sqlx::query(
+        "update checkpoint set partitions = $6
+         where projection = $1 and version = $2 and log = $3 and position = $4 and partitions = $5",
+    )
+    .bind(projection.name())
+    .bind(projection.version())
+    .bind(log)
+    .bind(from.position)
+    .bind(Json(&from.partitions))
+    .bind(Json(listed))
+    .execute(connection)
+    .await?;
+    Ok(moved.rows_affected() > 0)
+}
+
+/// Raises the position, every partition having reached what `reached` says; false as [`advance`], and where the row has
+/// gone back since.
+pub(crate) async fn raise(
+    connection: impl PgExecutor<'_>,
+    projection: &dyn Projection,
+    log: Uuid,
+    to: i64,
+    reached: &Partitions,
+) -> Result<bool, sqlx::Error> {
+    let (last, beyond) = bounds(projection, reached);
+    // One statement is its own transaction: that the setting comes with the first row is early enough.
+    let moved = sqlx::query(
+        "update checkpoint set position = $4
+         where projection = $1 and version = $2 and log = $3 and position < $4
+               and partitions ?& $6 and not partitions ?| $7
+               and not exists (select from jsonb_each_text($5) as reached (name, entry)
+                               where greatest((partitions ->> name)::bigint, position) < entry::bigint)
+         returning set_config('synchronous_commit', 'off', true)",
+    )
+    .bind(projection.name())
+    .bind(projection.version())
+    .bind(log)
+    .bind(to)
+    .bind(Json(reached))
+    .bind(last)
+    .bind(beyond)
+    .fetch_optional(connection)
+    .await?;
     Ok(moved.is_some())
+}
+
+/// Keeps everybody else from applying anything until the transaction ends; false where the tables are not ours.
+pub(crate) async fn lock(
+    connection: impl PgExecutor<'_>,
+    projection: &dyn Projection,
+    log: Uuid,
+) -> Result<bool, sqlx::Error> {
+    let locked = sqlx::query(
+        "select from checkpoint where projection = $1 and version = $2 and log = $3 for update",
+    )
+    .bind(projection.name())
+    .bind(projection.version())
+    .bind(log)
+    .fetch_optional(connection)
+    .await?;
+    Ok(locked.is_some())
+}
+
+/// The names of the last partition of each topic, and of those that would come next: with the former listed and the
+/// latter not, there are as many as there were.
+fn bounds(projection: &dyn Projection, partitions: &Partitions) -> (Vec<String>, Vec<String>) {
+    let topics = projection.topics().iter();
+    let names = topics.map(|topic| {
+        let count = partitions.count(*topic);
+        let name = |partition: i32| format!("{}/{partition}", topic.name());
+        (name(count - 1), name(count))
+    });
+    names.unzip()
 }

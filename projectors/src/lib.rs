@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod databases;
+mod follower;
 pub mod inventory;
 pub mod mailer;
 pub mod mirror;
@@ -19,6 +20,7 @@ mod status;
 pub mod user;
 
 pub use databases::{INVENTORY, NOTIFICATION, ORDER, PAYMENT, PRODUCT, ReadDatabases, USER, check};
+pub use follower::parked::{Parked, parked};
 pub use mailer::{Mailer, run_mailer};
 pub use progress::{Progress, Wanted, Watched};
 pub use projection::{ApplyError, Projection, Reason, Refused};

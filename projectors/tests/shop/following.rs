@@ -30,7 +30,7 @@ pub struct Running {
 impl Running {
     pub fn start(log: &Log, databases: &ReadDatabases) -> Self {
         let (progress, shutdown) = (Progress::here(), CancellationToken::new());
-        let tasks = run(log, databases, &progress, &shutdown);
+        let tasks = run(log, databases, &progress, None, &shutdown);
         Self {
             progress,
             shutdown,

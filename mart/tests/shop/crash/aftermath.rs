@@ -93,7 +93,7 @@ pub(super) async fn equal_to_a_replay(place: &Place) {
         notification,
     };
     let (progress, stop) = (Progress::here(), CancellationToken::new());
-    let running = projectors::run(&log, &replayed, &progress, &stop);
+    let running = projectors::run(&log, &replayed, &progress, None, &stop);
     let head = log.head().await.expect("a head");
     let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
     assert!(
