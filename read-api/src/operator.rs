@@ -1,9 +1,10 @@
 //! How far the read models are behind the log: `GET /projections`.
 
 use axum::extract::State;
-use projectors::{Projection, projections};
+use projectors::{Projection, mirror::Partitions, projections};
 use serde::Serialize;
 use service::{Admin, Json, Query, Result};
+use sqlx::{FromRow, types::Json as Stored};
 use utoipa::ToSchema;
 
 use crate::{
@@ -28,6 +29,15 @@ pub struct ProjectionStatus {
     /// `head - position`
     #[schema(example = 0)]
     lag: i64,
+    /// Where it follows Kafka: the last position applied of each partition of its topics; all up to `position` is
+    /// applied besides
+    #[serde(skip_serializing_if = "Partitions::is_empty")]
+    #[schema(value_type = std::collections::BTreeMap<String, i64>, required = false, example = json!({"order/0": 41, "order/1": 42, "order/2": 0}))]
+    partitions: Partitions,
+    /// Of how many aggregates an event was refused: it and what follows it are on the dead-letter topic, and are tried
+    /// again at the next start
+    #[schema(example = 0)]
+    parked: i64,
     /// What keeps it from going on; missing when nothing does
     #[serde(skip_serializing_if = "Option::is_none")]
     trouble: Option<String>,
@@ -59,24 +69,41 @@ pub(crate) async fn list(
     }
     // Read last, so that no position is ahead of it.
     let head = reader.head().await?;
-    let status =
-        |(projection, (version, position)): (&dyn Projection, (i32, i64))| ProjectionStatus {
-            name: projection.name(),
-            version,
-            position,
-            head,
-            lag: head - position,
-            trouble: reader.progress.of(projection.name()).trouble(),
-        };
+    let status = |(projection, checkpoint): (&dyn Projection, Checkpoint)| ProjectionStatus {
+        name: projection.name(),
+        version: checkpoint.version,
+        position: checkpoint.position,
+        head,
+        lag: head - checkpoint.position,
+        partitions: checkpoint.partitions.0,
+        parked: checkpoint.parked,
+        trouble: reader.progress.of(projection.name()).trouble(),
+    };
     Ok(Json(checkpoints.into_iter().map(status).collect()))
 }
 
-/// Version and position of its tables; before its first start those it will have.
-async fn checkpoint(reader: &Reader, projection: &dyn Projection) -> Result<(i32, i64)> {
-    let known = sqlx::query_as("select version, position from checkpoint where projection = $1")
-        .bind(projection.name())
-        .fetch_optional(projection.database(&reader.databases))
-        .await
-        .map_err(database)?;
-    Ok(known.unwrap_or((projection.version(), 0)))
+#[derive(FromRow)]
+struct Checkpoint {
+    version: i32,
+    position: i64,
+    partitions: Stored<Partitions>,
+    parked: i64,
+}
+
+/// How far its tables are; before its first start, where they will begin.
+async fn checkpoint(reader: &Reader, projection: &dyn Projection) -> Result<Checkpoint> {
+    let known = sqlx::query_as(
+        "select version, position, partitions, (select count(*) from parked where projection = $1) as parked
+         from checkpoint where projection = $1",
+    )
+    .bind(projection.name())
+    .fetch_optional(projection.database(&reader.databases))
+    .await
+    .map_err(database)?;
+    Ok(known.unwrap_or(Checkpoint {
+        version: projection.version(),
+        position: 0,
+        partitions: Stored::default(),
+        parked: 0,
+    }))
 }

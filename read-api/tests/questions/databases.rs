@@ -36,9 +36,10 @@ static TOGETHER: LazyLock<Migrator> = LazyLock::new(|| {
                 "create table if not exists checkpoint",
             )
             .replace(
-                "alter table checkpoint add column log",
-                "alter table checkpoint add column if not exists log",
-            );
+                "alter table checkpoint add column",
+                "alter table checkpoint add column if not exists",
+            )
+            .replace("create table parked", "create table if not exists parked");
         let (kind, no_tx) = (migration.migration_type, migration.no_tx);
         Migration::new(
             version,
