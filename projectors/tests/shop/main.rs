@@ -1,5 +1,6 @@
 //! Is nothing lost, doubled or out of order, and is each mail sent once?
 
+mod asyncapi;
 mod borders;
 mod databases;
 mod day;
