@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use event_store::Log;
-use projectors::{Progress, ReadDatabases};
+use projectors::{Progress, ReadDatabases, relay::RelayState};
 use service::Common;
 use sqlx::PgPool;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 const EVENT_STORE: &str = "event-store";
 const PROJECTIONS: &str = "projections";
+const RELAY: &str = "relay";
 const STOPPING: &str = "shutdown";
 
 /// How often everything is looked at, and how long it may take to answer.
@@ -23,6 +27,8 @@ pub(crate) struct Watch {
     log: Log,
     databases: Vec<(&'static str, PgPool)>,
     progress: Option<Progress>,
+    /// None where this process also answers customers: that goes on without Kafka, and the relay's lag is measured.
+    relaying: Option<watch::Receiver<RelayState>>,
 }
 
 impl Watch {
@@ -32,6 +38,7 @@ impl Watch {
         log: &Log,
         read_models: Option<&ReadDatabases>,
         progress: Option<Progress>,
+        relaying: Option<watch::Receiver<RelayState>>,
     ) -> Self {
         common.readiness().set(
             PROJECTIONS,
@@ -53,6 +60,7 @@ impl Watch {
             log: log.clone(),
             databases,
             progress,
+            relaying,
         }
     }
 
@@ -63,6 +71,7 @@ impl Watch {
             loop {
                 self.look_at_databases().await;
                 self.look_at_projections();
+                self.look_at_relay();
                 if self.common.readiness().is_ready() {
                     ready.cancel();
                 }
@@ -127,6 +136,16 @@ impl Watch {
         self.common
             .readiness()
             .set(PROJECTIONS, stuck.map_or(Ok(()), Err));
+    }
+
+    fn look_at_relay(&self) {
+        if let Some(relaying) = &self.relaying {
+            let state = relaying.borrow();
+            let trouble = state.trouble().map(ToOwned::to_owned);
+            self.common
+                .readiness()
+                .set(RELAY, trouble.map_or(Ok(()), Err));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod databases;
+mod errand;
 mod health;
 mod mails;
 pub mod mirror;

@@ -3,8 +3,11 @@
 use std::{ffi::OsString, io::Write, path::Path, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
-use mart::{Role, RunningShop, Shop, config, shutdown::another_signal, user, waiting::Waiting};
+use mart::{
+    Role, RunningShop, Shop, config, mirror, shutdown::another_signal, user, waiting::Waiting,
+};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use projectors::relay::Republished;
 use service::{
     Settings, Signals,
     settings::{EX_CONFIG, LoadError, Loaded, SettingError, process_environment},
@@ -44,6 +47,9 @@ enum Errand {
     /// Give a user a role, or take it away; it applies from the next login or refresh
     #[command(subcommand)]
     User(UserErrand),
+    /// The mirror in Kafka
+    #[command(subcommand)]
+    Relay(RelayErrand),
     /// Show every setting, where its value came from, and the value
     Config,
 }
@@ -66,6 +72,12 @@ enum UserErrand {
     Grant(user::RoleOf),
     /// Take the role from the user
     Revoke(user::RoleOf),
+}
+
+#[derive(Debug, Subcommand)]
+enum RelayErrand {
+    /// Publish the log again: for topics that were lost, or deleted to fill them anew
+    Republish(mirror::Republish),
 }
 
 fn main() -> ExitCode {
@@ -116,6 +128,7 @@ fn run(loaded: Loaded<Cli>) -> ExitCode {
                     ExitCode::SUCCESS
                 })
             }
+            Errand::Relay(RelayErrand::Republish(what)) => republish(&settings, &what).await,
             Errand::Config => config::table(&settings, &origins).map(|table| {
                 say(table.trim_end());
                 ExitCode::SUCCESS
@@ -135,6 +148,18 @@ fn run(loaded: Loaded<Cli>) -> ExitCode {
     // A start of Postgres that a signal cut short ends by itself, with the server stopped.
     runtime.shutdown_timeout(LEFTOVERS);
     code
+}
+
+async fn republish(settings: &Settings, what: &mirror::Republish) -> anyhow::Result<ExitCode> {
+    telemetry::init(settings.profile);
+    let signalled = Signals::install()?;
+    let Republished { position, head } = mirror::republish(settings, what, &signalled).await?;
+    say(&format!(
+        "published again: positions {} to {position}",
+        what.from + 1
+    ));
+    anyhow::ensure!(position >= head, "cut short before position {head}");
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Runs the shop until a signal or a failure.

@@ -30,6 +30,7 @@ pub(crate) struct Stops {
     pub(crate) mails: CancellationToken,
     pub(crate) reactions: CancellationToken,
     pub(crate) projections: CancellationToken,
+    pub(crate) relay: CancellationToken,
     pub(crate) health: CancellationToken,
 }
 
@@ -75,6 +76,8 @@ impl RunningShop {
             }
         }
         stops.projections.cancel();
+        // After the projections: they may follow what it publishes.
+        stops.relay.cancel();
         let work_end = (begin + MAILS).max(Instant::now() + LAST_WORK);
         if timeout_at(work_end, working.end()).await.is_err() {
             tracing::warn!("some work was not finished in time; the next start goes on with it");

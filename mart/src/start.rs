@@ -173,7 +173,7 @@ impl Parts {
             &log,
             read_models.as_ref(),
             progress.clone(),
-            relaying,
+            relaying.filter(|_| !roles.iter().any(|role| role.serves_customers())),
         );
         working.one("health", health.run(ready.clone(), stops.health.clone()));
         let addresses = ports

@@ -1,0 +1,47 @@
+//! What every errand of the operator needs: the databases of the shop that runs on the data directory, or of its Postgres,
+//! started for the errand alone.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use service::Settings;
+use sqlx::PgPool;
+use tokio::time::Instant;
+
+use crate::{databases::Servers, waiting::Waiting};
+
+/// A shop that is just starting or stopping has its data directory locked but no server that could be joined.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The servers of the databases; whoever asked stops them.
+pub(crate) async fn servers(settings: &Settings) -> anyhow::Result<Servers> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(servers) = Servers::join(settings)? {
+            return Ok(servers);
+        }
+        match Servers::start(settings, &Waiting::unseen()).await {
+            Err(error) if is_locked(&error) && Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            started => return started,
+        }
+    }
+}
+
+/// The event store's database, with its tables.
+pub(crate) async fn event_store(settings: &Settings, servers: &Servers) -> anyhow::Result<PgPool> {
+    let pool = servers.event_store(settings).await?;
+    event_store::MIGRATOR
+        .run(&pool)
+        .await
+        .context("can't prepare the event store")?;
+    Ok(pool)
+}
+
+fn is_locked(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(embedded_postgres::Error::InUse { .. })
+    )
+}
