@@ -2,18 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use projectors::mirror::{Kafka, Record, topics};
 use projectors::projections;
-use proto::{Message, Topic};
+use proto::Topic;
 use serde_json::{Value, json};
 
+use crate::golden::{messages, proto, type_name};
 use crate::messages::{id, placed, published};
-
-fn proto() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto")
-}
 
 fn document() -> Value {
     let text = fs::read_to_string(proto().join("asyncapi.yaml")).expect("the document");
@@ -38,31 +34,6 @@ fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
-}
-
-/// Every message there is: there is a file of kept bytes for each.
-fn messages() -> Vec<Message> {
-    let files = fs::read_dir(proto().join("golden")).expect("the kept messages");
-    files
-        .map(|file| file.expect("an entry").path())
-        .map(|path| {
-            let name = path.file_stem().and_then(|name| name.to_str());
-            let context = name.and_then(|name| name.split('.').nth(1));
-            let topic = context.and_then(Topic::named).expect("a context");
-            let hex = fs::read_to_string(&path).expect("kept bytes");
-            let digits: Vec<_> = hex.trim().bytes().collect();
-            let bytes: Vec<u8> = digits
-                .chunks(2)
-                .map(|two| std::str::from_utf8(two).expect("digits"))
-                .map(|two| u8::from_str_radix(two, 16).expect("a byte"))
-                .collect();
-            topic.decode(&bytes).expect("a message")
-        })
-        .collect()
-}
-
-fn type_name(message: &Message) -> String {
-    message.type_name().expect("it says something").to_owned()
 }
 
 /// The channels' addresses, and the names of the messages on each.
