@@ -12,6 +12,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::mirror::Partitions;
 use crate::{Projection, ReadDatabases, projections};
 
+#[cfg(test)]
+mod tests;
 mod wanted;
 
 pub use wanted::Wanted;

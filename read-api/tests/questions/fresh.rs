@@ -3,10 +3,14 @@
 use std::net::IpAddr;
 
 use axum::http::header;
+use projectors::mirror::Partitions;
+use proto::Topic;
 use service::{
     CONSISTENCY_TOKEN, ConsistencyToken,
     Service::{self, Inventory, Notification, Operator, Order, Payment, Product, User},
+    Stream,
 };
+use sqlx::types::Json;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -132,6 +136,63 @@ async fn whoever_wrote_a_moment_ago_needs_no_token() {
         });
     }
     let ((), ()) = tokio::join!(world.shown(), join(asked));
+}
+
+#[tokio::test]
+async fn where_the_mirror_is_followed_the_partitions_of_a_write_are_enough() {
+    let Things {
+        world,
+        head,
+        alice,
+        paths,
+    } = written().await;
+    let token = world.customer(alice);
+    let (_, path) = paths
+        .iter()
+        .find(|(_, path)| path.starts_with("/order/"))
+        .expect("an order");
+    let key: Uuid = path["/order/".len()..].parse().expect("its id");
+    let of = |topic: u8, position| {
+        let stream = Stream {
+            topic,
+            key,
+            position,
+        };
+        ConsistencyToken::of(head, [stream]).to_string()
+    };
+    let orders = Topic::Order as u8;
+    let mut applied = Partitions::empty([(Topic::Order, 3)]);
+    let partition = applied
+        .partition_of(Topic::Order, key)
+        .expect("it is listed");
+    applied.set(Topic::Order, partition, head - 1);
+    sqlx::query(
+        "insert into checkpoint (projection, version, position, partitions) values ('orders', 1, 0, $1)",
+    )
+    .bind(Json(applied))
+    .execute(&world.reader.databases.order)
+    .await
+    .expect("the table is there");
+
+    let ask = async |service, path: &str, consistency: String| {
+        let ask = world
+            .get(service, path)
+            .header(CONSISTENCY_TOKEN, &consistency);
+        ask.token(&token).await
+    };
+    ask(Order, "/orders", of(orders, head - 1)).await.ok();
+    // Of other topics it shows nothing, and nothing is asked of it.
+    ask(Payment, "/payments", of(orders, head - 1)).await.ok();
+    for (service, path, consistency) in [
+        (Order, "/orders", of(orders, head)),
+        (Order, "/orders", of(200, head - 1)),
+        (Order, "/orders", ConsistencyToken::at(head - 1).to_string()),
+        (Notification, "/notifications", of(orders, head - 1)),
+    ] {
+        ask(service, path, consistency)
+            .await
+            .problem(503, "unavailable");
+    }
 }
 
 #[tokio::test]
