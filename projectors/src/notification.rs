@@ -95,19 +95,16 @@ impl MailRoom {
         let unreadable = || Refused::unreadable(event, "a user event");
         match message.event.as_ref().ok_or_else(unreadable)? {
             user_event::Event::Registered(registered) => self.registered(registered, event),
-            user_event::Event::RoleGranted(_) | user_event::Event::RoleRevoked(_) => Ok(()),
+            user_event::Event::RoleGranted(_) | user_event::Event::RoleRevoked(_) => {}
         }
+        Ok(())
     }
 
-    fn registered(
-        &mut self,
-        registered: &UserRegistered,
-        event: &Published,
-    ) -> Result<(), Refused> {
+    fn registered(&mut self, registered: &UserRegistered, event: &Published) {
         let user_id = event.aggregate_id;
         let recipient = self.recipients.row(user_id);
         if recipient.is_some() {
-            return Ok(()); // seen before
+            return; // seen before
         }
         *recipient = Some(Recipient {
             user_id,
@@ -127,7 +124,6 @@ impl MailRoom {
             self.waiting.remove(&letter.notification_id);
             self.queue(letter);
         }
-        Ok(())
     }
 
     fn fold_order(&mut self, message: &OrderEvent, event: &Published) -> Result<(), Refused> {
