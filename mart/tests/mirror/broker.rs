@@ -15,10 +15,9 @@ const PORT: u16 = 19092;
 
 /// A broker on an address of its own; dropped, it is gone with all its data.
 pub struct Broker {
-    folder: PathBuf,
+    folder: TempDir,
     listen: String,
     environment: Vec<(&'static str, String)>,
-    _folder: TempDir,
 }
 
 impl Broker {
@@ -36,18 +35,23 @@ impl Broker {
 
     fn new(address: Ipv4Addr, mut environment: Vec<(&'static str, String)>) -> Self {
         environment.push(("KAFKA_OWNER", std::process::id().to_string()));
-        let parent = folder();
         Self {
-            folder: parent.path().join("broker"),
+            folder: folder(),
             listen: format!("{address}:{PORT}"),
             environment,
-            _folder: parent,
         }
     }
 
     /// Where clients find it.
     pub fn address(&self) -> &str {
         &self.listen
+    }
+
+    /// A place beside its data, which is gone when it is.
+    pub fn folder(&self) -> PathBuf {
+        let folder = self.folder.path().join("beside");
+        std::fs::create_dir_all(&folder).expect("our folder");
+        folder
     }
 
     /// Starts it again, and waits until it answers.
@@ -89,7 +93,7 @@ impl Broker {
     /// Command first, the folder after it.
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new("bash");
-        command.arg(SCRIPT).arg(words[0]).arg(&self.folder);
+        command.arg(SCRIPT).arg(words[0]).arg(self.folder.path());
         command.args(&words[1..]);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command

@@ -1,10 +1,9 @@
 //! A shop of several processes: a broker, databases, a mail server, and the program's roles.
 
 use std::cell::Cell;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
-
-use tempfile::TempDir;
 
 use crate::broker::Broker;
 use crate::children;
@@ -24,7 +23,7 @@ pub struct Shop {
     pub broker: Broker,
     pub databases: Databases,
     pub mails: smtp::Server,
-    folder: TempDir,
+    folder: PathBuf,
     key: String,
     started: Cell<usize>,
 }
@@ -32,11 +31,12 @@ pub struct Shop {
 impl Shop {
     pub async fn new() -> Self {
         let half = || rand::random::<u128>();
+        let broker = Broker::start().await;
         Self {
-            broker: Broker::start().await,
+            folder: broker.folder(),
+            broker,
             databases: Databases::new().await,
             mails: smtp::Server::start().await,
-            folder: children::folder(),
             key: format!("{:032x}{:032x}", half(), half()),
             started: Cell::default(),
         }
@@ -69,8 +69,8 @@ impl Shop {
             .args(arguments)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.folder.path())
-            .env("MART_DATA_DIR", self.folder.path().join("data"))
+            .env("HOME", &self.folder)
+            .env("MART_DATA_DIR", self.folder.join("data"))
             .env("MART_FIRST_PORT", "0")
             .env("GATEWAY_SUCCESS_RATE", "1")
             .env("JWT_SECRET_KEY", &self.key)
@@ -79,7 +79,7 @@ impl Shop {
                 std::env::var("MART_TEST_LOG").unwrap_or("info".into()),
             )
             .envs(databases.environment())
-            .current_dir(self.folder.path());
+            .current_dir(&self.folder);
         command
     }
 
@@ -102,7 +102,7 @@ impl Shop {
         let number = self.started.get() + 1;
         self.started.set(number);
         let name = format!("{number}-{name}");
-        let logged = self.folder.path().join(format!("{name}.log"));
+        let logged = self.folder.join(format!("{name}.log"));
         Process::start(name, command, logged)
     }
 
@@ -123,8 +123,8 @@ impl Shop {
         Topics::of(self.broker.address())
     }
 
-    pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Waits until all is shown and mirrored, and then insists that nothing is missing, doubled or different.
