@@ -156,13 +156,13 @@ impl Watched {
             return true;
         }
         let mut status = self.status.subscribe();
-        let shown = async {
+        let waiting = async {
             tokio::select! {
                 _ = status.wait_for(shows) => {}
                 () = self.keep_looking() => {}
             }
         };
-        timeout_at(deadline, shown).await.is_ok()
+        timeout_at(deadline, waiting).await.is_ok()
     }
 
     /// Asks the database, where other processes run the projection. It may be less far than it was: after a crash of

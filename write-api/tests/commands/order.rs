@@ -118,7 +118,7 @@ async fn the_token_says_which_streams_a_write_touched() {
     };
     let placed = place(&bench, &token, &product, WISH).await.expecting(201);
     let order = placed.word("order_id");
-    let stock = Bench::stock_id(&product).to_string();
+    let stock = Bench::stock_id(&product);
     let streams = |token: &ConsistencyToken| -> Vec<_> {
         let streams = token.streams().iter();
         let mut streams: Vec<_> = streams
