@@ -1,4 +1,4 @@
-//! An event as a record: key, value and headers (CloudEvents, binary mode), and back.
+//! An event as a record: key, value and headers (`CloudEvents`, binary mode), and back.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use event_store::Published;
@@ -135,8 +135,8 @@ impl Record {
         let found = Found::among(headers);
         let read = found.event(topic, key, value);
         read.map_err(|reason| Unreadable {
-            position: found.number("position", found.position).ok(),
-            previous: found.number("previous", found.previous).ok(),
+            position: number("position", found.position).ok(),
+            previous: number("previous", found.previous).ok(),
             reason,
         })
     }
@@ -181,8 +181,8 @@ impl<'a> Found<'a> {
         key: Option<&[u8]>,
         value: Option<&[u8]>,
     ) -> Result<(Published, i64), String> {
-        let position = self.number("position", self.position)?;
-        let previous = self.number("previous", self.previous)?;
+        let position = number("position", self.position)?;
+        let previous = number("previous", self.previous)?;
         if position < 1 || previous < 0 || previous >= position {
             return Err(format!(
                 "its position {position} does not follow {previous}"
@@ -203,7 +203,7 @@ impl<'a> Found<'a> {
             position,
             event_id: uuid("ce_id", self.id)?,
             aggregate_id: uuid("key", key)?,
-            sequence: self.number("sequence", self.sequence)?,
+            sequence: number("sequence", self.sequence)?,
             recorded_at,
             actor: text("actor", self.actor)?.to_owned(),
             correlation_id: text("correlation-id", self.correlation_id)?.to_owned(),
@@ -212,11 +212,11 @@ impl<'a> Found<'a> {
         };
         Ok((event, previous))
     }
+}
 
-    fn number(&self, name: &str, value: Option<&[u8]>) -> Result<i64, String> {
-        let number = text(name, value)?.parse();
-        number.map_err(|_| format!("its {name} is no number"))
-    }
+fn number(name: &str, value: Option<&[u8]>) -> Result<i64, String> {
+    let number = text(name, value)?.parse();
+    number.map_err(|_| format!("its {name} is no number"))
 }
 
 fn text<'a>(name: &str, value: Option<&'a [u8]>) -> Result<&'a str, String> {
