@@ -1,7 +1,7 @@
 //! A whole shop for one test: its own databases, its own ports, all roles in this process.
 
 use embedded_postgres::testing::{TestDatabase, database};
-use mart::{RunningShop, Shop, waiting::Waiting};
+use mart::{Role, RunningShop, Shop, waiting::Waiting};
 use service::{Service, Settings};
 
 use crate::{customer::Customer, keys};
@@ -13,7 +13,7 @@ pub struct House {
     _databases: Vec<(&'static str, TestDatabase)>,
 }
 
-async fn start(urls: &[String], flags: &[&str]) -> anyhow::Result<RunningShop> {
+async fn start(urls: &[String], flags: &[&str], roles: &[Role]) -> anyhow::Result<RunningShop> {
     let mut all: Vec<String> = vec![
         "--first-port=0".into(),
         format!("--jwt-secret-key={}", keys::strong()),
@@ -21,7 +21,7 @@ async fn start(urls: &[String], flags: &[&str]) -> anyhow::Result<RunningShop> {
     all.extend(urls.iter().cloned());
     all.extend(flags.iter().map(ToString::to_string));
     let settings = Settings::from_flags(all).expect("sane settings");
-    Shop::start(&settings, &[]).await
+    Shop::start(&settings, roles).await
 }
 
 impl House {
@@ -64,7 +64,7 @@ impl House {
                 format!("{flag}={}", database.url().replace(":wasam_password", ""))
             })
             .collect();
-        let shop = start(&urls, flags).await.expect("the shop starts");
+        let shop = start(&urls, flags, &[]).await.expect("the shop starts");
         shop.ready(&Waiting::unseen()).await;
         Self {
             shop,
@@ -80,7 +80,15 @@ impl House {
             .chain(&self.urls[1..])
             .cloned()
             .collect();
-        start(&urls, &[]).await
+        start(&urls, &[], &[]).await
+    }
+
+    /// What another process with this role alone would be, on the same databases.
+    pub async fn start_beside(&self, role: Role) -> RunningShop {
+        let started = start(&self.urls, &[], &[role]).await;
+        let shop = started.expect("the part starts");
+        shop.ready(&Waiting::unseen()).await;
+        shop
     }
 
     pub fn url(&self, service: Service, path: &str) -> String {

@@ -12,6 +12,7 @@ mod layers;
 mod notifications;
 mod orders;
 mod own_writes;
+mod parts;
 mod payments;
 mod prices;
 mod products;
