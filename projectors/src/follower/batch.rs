@@ -60,3 +60,6 @@ impl Plan {
         plan
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -299,7 +299,9 @@ impl Following<'_> {
                 "the log ends at position {from}, before {to}"
             );
             let concerned = page.events.iter().filter(|event| self.concerns(event));
-            let records: Vec<_> = concerned.filter_map(|event| self.as_record(event)).collect();
+            let records: Vec<_> = concerned
+                .filter_map(|event| self.as_record(event))
+                .collect();
             let counted = count(&self.place, &records);
             let step = Step::To(page.through);
             match self.tables.apply(&self.place, &step, records).await? {

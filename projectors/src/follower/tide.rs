@@ -105,3 +105,6 @@ pub(crate) fn same_listing(one: &Partitions, other: &Partitions) -> bool {
     let names = |(topic, partition, _): (Topic, i32, i64)| (topic, partition);
     one.iter().map(names).eq(other.iter().map(names))
 }
+
+#[cfg(test)]
+mod tests;
