@@ -1,8 +1,10 @@
 //! Relays, projectors and the broker are killed and stopped at random while customers go on.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use proto::Topic;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -13,6 +15,7 @@ use crate::shop::Shop;
 
 const COMMANDS: usize = 20_000;
 const A_SECOND: u32 = 250;
+/// Faults of relays, of projectors and of the broker: this many at least, and more until the last command.
 const FAULTS_OF_EACH: usize = 12;
 
 #[derive(Clone, Copy, Debug)]
@@ -37,31 +40,50 @@ impl Fault {
     }
 }
 
-/// Faults with pauses before them: the plan, so that a seed tells all of it.
-fn plan(seed: u64, who: u64, longest_pause: u64) -> Vec<(Duration, usize, Fault)> {
-    let mut random = StdRng::seed_from_u64(seed * 10 + who);
-    (0..FAULTS_OF_EACH)
-        .map(|_| {
-            let calm = Duration::from_millis(random.random_range(200..2_500));
-            let whom = random.random_range(0..2);
-            (calm, whom, Fault::any(&mut random, longest_pause))
-        })
-        .collect()
+/// A calm before each fault, and which of two it is for.
+struct Plan<'a> {
+    random: StdRng,
+    longest_pause: u64,
+    faults: usize,
+    over: &'a Cell<bool>,
 }
 
-/// Faults of two processes with one role; the two that run at the end.
+impl<'a> Plan<'a> {
+    /// The same for the same seed, as far as it goes.
+    fn new(seed: u64, who: u64, longest_pause: u64, over: &'a Cell<bool>) -> Self {
+        Self {
+            random: StdRng::seed_from_u64(seed * 10 + who),
+            longest_pause,
+            faults: 0,
+            over,
+        }
+    }
+
+    async fn next(&mut self) -> Option<(usize, Fault)> {
+        if self.over.get() && self.faults >= FAULTS_OF_EACH {
+            return None;
+        }
+        let calm = Duration::from_millis(self.random.random_range(200..2_500));
+        let whom = self.random.random_range(0..2);
+        let fault = Fault::any(&mut self.random, self.longest_pause);
+        self.faults += 1;
+        sleep(calm).await;
+        Some((whom, fault))
+    }
+}
+
+/// Faults of two processes with one role; the two that run at the end, and how many faults there were.
 async fn disturb(
     shop: &Shop,
     role: &str,
-    plan: Vec<(Duration, usize, Fault)>,
+    mut plan: Plan<'_>,
     mut pair: [Process; 2],
-) -> [Process; 2] {
-    for (calm, whom, fault) in plan {
-        sleep(calm).await;
+) -> ([Process; 2], usize) {
+    while let Some((whom, fault)) = plan.next().await {
         println!("{}: {fault:?}", pair[whom].name());
         match fault {
             Fault::Kill(down) => {
-                pair[whom].signal(nix::sys::signal::Signal::SIGKILL);
+                pair[whom].signal(Signal::SIGKILL);
                 sleep(down).await;
                 // What runs is killed already; its place is taken by a new one.
                 std::mem::replace(&mut pair[whom], shop.start(role)).kill();
@@ -78,12 +100,11 @@ async fn disturb(
             }
         }
     }
-    pair
+    (pair, plan.faults)
 }
 
-async fn disturb_the_broker(shop: &Shop, plan: Vec<(Duration, usize, Fault)>) {
-    for (calm, _, fault) in plan {
-        sleep(calm).await;
+async fn disturb_the_broker(shop: &Shop, mut plan: Plan<'_>) -> usize {
+    while let Some((_, fault)) = plan.next().await {
         println!("broker: {fault:?}");
         match fault {
             Fault::Kill(down) => {
@@ -102,6 +123,7 @@ async fn disturb_the_broker(shop: &Shop, plan: Vec<(Duration, usize, Fault)>) {
             }
         }
     }
+    plan.faults
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -125,21 +147,23 @@ async fn twenty_thousand_commands_under_faults_are_mirrored_shown_and_mailed_onc
     }
     let mut load = crate::load::Load::open(&write, seed).await;
 
-    let began = Instant::now();
-    let faults = async {
-        let broken = tokio::join!(
-            disturb(&shop, "relay", plan(seed, 1, 13_000), relays),
-            disturb(&shop, "projectors", plan(seed, 2, 8_000), projectors),
-            disturb_the_broker(&shop, plan(seed, 3, 5_000)),
-        );
-        println!("{} faults took {:?}", 3 * FAULTS_OF_EACH, began.elapsed());
-        broken
-    };
+    let (began, over) = (Instant::now(), Cell::new(false));
     let commands = async {
         load.give(COMMANDS, A_SECOND).await;
+        over.set(true);
         println!("{COMMANDS} commands took {:?}", began.elapsed());
     };
-    let ((relays, projectors, ()), ()) = tokio::join!(faults, commands);
+    let plan = |who, longest_pause| Plan::new(seed, who, longest_pause, &over);
+    let ((), (relays, of_relays), (projectors, of_projectors), of_the_broker) = tokio::join!(
+        commands,
+        disturb(&shop, "relay", plan(1, 13_000), relays),
+        disturb(&shop, "projectors", plan(2, 8_000), projectors),
+        disturb_the_broker(&shop, plan(3, 5_000)),
+    );
+    println!(
+        "{of_relays} faults of relays, {of_projectors} of projectors, {of_the_broker} of the broker in {:?}",
+        began.elapsed()
+    );
 
     let promised = load.promised();
     assert!(promised.commands >= COMMANDS, "{}", promised.commands);
