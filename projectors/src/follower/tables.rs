@@ -67,9 +67,49 @@ enum Try {
 /// What is known of a batch's bad ones.
 #[derive(Default)]
 struct Bad {
-    tries: BTreeMap<i64, usize>,
+    tried: BTreeMap<Uuid, Tried>,
     refused: BTreeMap<Uuid, Refused>,
     delivered: BTreeSet<i64>,
+}
+
+/// An aggregate of which an event was refused.
+struct Tried {
+    /// The last of its events that was.
+    refused: Refused,
+    times: usize,
+    /// The first of its events in the batch.
+    first: i64,
+}
+
+impl Bad {
+    /// How long to wait before the aggregate's events are tried again, as the store has them; none after the last try.
+    fn pause(
+        &mut self,
+        record: &Record,
+        refused: Refused,
+        records: &mut Vec<Record>,
+    ) -> Option<Duration> {
+        let id = record.event.aggregate_id;
+        let theirs = records.iter().filter(|r| r.event.aggregate_id == id);
+        let first = theirs.map(|record| record.event.position).min();
+        let tried = self.tried.entry(id).or_insert_with(|| Tried {
+            refused: refused.clone(),
+            times: 0,
+            first: first.unwrap_or(refused.position),
+        });
+        // With what came before it from the store, one that was applied long ago may be refused: that tells nothing new.
+        if refused.position > tried.refused.position {
+            (tried.refused, tried.times) = (refused, 0);
+        }
+        tried.times += 1;
+        let pause = PAUSES.get(tried.times - 1).copied();
+        if pause.is_none() {
+            let first = tried.first;
+            records.retain(|r| r.event.aggregate_id != id || r.event.position >= first);
+            self.refused.insert(id, tried.refused.clone());
+        }
+        pause
+    }
 }
 
 impl Tables {
@@ -106,18 +146,15 @@ impl Tables {
                     else {
                         return Err(refused.into());
                     };
-                    let tries = bad.tries.entry(refused.position).or_default();
-                    *tries += 1;
-                    let Some(pause) = PAUSES.get(*tries - 1) else {
-                        bad.refused.insert(record.event.aggregate_id, refused);
+                    let Some(pause) = bad.pause(&record, refused, &mut records) else {
                         continue;
                     };
                     tokio::select! {
                         () = self.shutdown.cancelled() => return Ok(Applied::Stopped),
-                        () = sleep(*pause) => {}
+                        () = sleep(pause) => {}
                     }
                     if !self.reread(&record, &mut records).await? {
-                        return Ok(Applied::NoSuchEvent(refused.position));
+                        return Ok(Applied::NoSuchEvent(record.event.position));
                     }
                 }
             }
