@@ -1,6 +1,6 @@
 //! Pages on their way to Kafka: what was produced, and what of it was acknowledged.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -46,6 +46,7 @@ impl Flight {
 pub(super) struct Board {
     /// A page has landed, or there is trouble.
     pub(super) news: Notify,
+    expects: AtomicBool,
     trouble: OnceLock<String>,
     reason: Mutex<Option<String>>,
 }
@@ -61,7 +62,17 @@ impl Board {
         self.lock().clone()
     }
 
-    fn failed(&self, why: String) {
+    /// Whether something is on its way.
+    pub(super) fn expects(&self) -> bool {
+        self.expects.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn expect(&self, something: bool) {
+        self.expects.store(something, Ordering::Relaxed);
+    }
+
+    /// Nothing more is to be had of this producer.
+    pub(super) fn failed(&self, why: String) {
         // The first one tells most: others follow from it.
         let _ = self.trouble.set(why);
         self.news.notify_one();

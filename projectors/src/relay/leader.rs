@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::RelayState;
-use super::flight::{Gate, Outlet, Sent};
+use super::flight::{Board, Gate, Outlet, Sent};
 use super::lease::Lease;
 use super::row::Mirrored;
 use crate::mirror::topics::Topics;
@@ -32,6 +32,9 @@ const LARGE: usize = 64;
 const FLUSH: Duration = Duration::from_secs(5);
 /// How long Kafka may take before its silence is told.
 const SILENCE: Duration = Duration::from_secs(5);
+/// How often it is asked, while something is on its way, whether the topics are still there: the producer learns much
+/// later that they are not.
+const ASK: Duration = Duration::from_secs(1);
 /// Pauses while something is wrong: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
@@ -81,9 +84,14 @@ impl Leader<'_> {
             return Ok(End::Deposed);
         }
         let (pages, incoming) = mpsc::channel(2);
-        let mut reading = JoinSet::new();
-        reading.spawn(read(self.log.clone(), acknowledged.position, pages));
-        self.state.send_replace(RelayState::Leading);
+        let mut beside = JoinSet::new();
+        let board = Arc::clone(&outlet.board);
+        beside.spawn(keep_an_eye(self.topics.clone(), board));
+        beside.spawn(read(self.log.clone(), acknowledged.position, pages));
+        let before = self.state.send_replace(RelayState::Leading);
+        if before.trouble().is_some() {
+            tracing::info!("the relay goes on");
+        }
         let mut run = Run {
             leader: self,
             outlet,
@@ -109,7 +117,8 @@ impl Leader<'_> {
             let Some((_, partition, 1..)) = fullest else {
                 continue;
             };
-            if self.topics.end(topic, partition).await? == 0 {
+            // Right after a topic was made its partitions may have no leader yet: then it is empty, too.
+            if !matches!(self.topics.end(topic, partition).await, Ok(1..)) {
                 empty.push(topic);
             }
         }
@@ -211,6 +220,7 @@ impl Run<'_> {
         let mut ends_by = None;
         loop {
             self.land();
+            self.outlet.board.expect(!self.sent.is_empty());
             if let Some(trouble) = self.outlet.board.trouble() {
                 bail!("{trouble}");
             }
@@ -368,6 +378,22 @@ impl Run<'_> {
         if take(&mut self.told) {
             tracing::info!("the relay goes on");
             self.leader.state.send_replace(RelayState::Leading);
+        }
+    }
+}
+
+/// Asks, while something is on its way, whether all topics are still there.
+async fn keep_an_eye(topics: Topics, board: Arc<Board>) {
+    loop {
+        sleep(ASK).await;
+        if !board.expects() {
+            continue;
+        }
+        if let Ok(present) = topics.present().await {
+            let mut names = Topic::ALL.map(Topic::name).into_iter();
+            if let Some(gone) = names.find(|name| !present.contains_key(*name)) {
+                board.failed(format!("topic {gone} is gone"));
+            }
         }
     }
 }
