@@ -24,9 +24,11 @@ const MEASURE: Duration = Duration::from_secs(5);
 /// Runs every projection until `shutdown`; a batch that has begun is finished. The tables must be there already.
 ///
 /// Trouble (the database is away, an event can't be folded) is logged once, shown by `progress`, and tried again: a
-/// projection never skips an event. With `kafka` it follows the log's mirror there, and reads from the log itself what is
-/// missing in it; an event that can't be folded goes to the dead letters then, and its aggregate waits. One whose tables are not of this log (see [`check`](crate::check)) stays in trouble
+/// projection never skips an event. One whose tables are not of this log (see [`check`](crate::check)) stays in trouble
 /// and writes nothing until the next start.
+///
+/// With `kafka` they follow the log's mirror there, and read from the log what is missing in it; an event that can't be
+/// folded goes to the dead letters then, and its aggregate waits for a start that can apply it.
 #[must_use = "dropped, it stops in the middle: await what it returns"]
 pub fn run(
     log: &Log,

@@ -10,6 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _, OwnedHeaders};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord, Producer as _};
+use rdkafka::types::RDKafkaRespErr;
 use sqlx::types::Json;
 
 use crate::recorded::Recorded;
@@ -126,6 +127,13 @@ impl Mirror {
             .execute(self.recorded.pool())
             .await
             .expect("the relay's row");
+    }
+
+    /// Nobody may write dead letters of this topic any more, or everybody may again.
+    pub fn forbid(&self, topic: Topic, group: &str, error: RDKafkaRespErr) {
+        let name = topics::dead_letters(topic, group);
+        let set = self.cluster.topic_error(&name, error);
+        set.expect("the mock cluster knows it");
     }
 
     /// What a topic of one partition holds: values, and the header `dlq-reason`.

@@ -2,6 +2,9 @@
 
 use projectors::{parked, projections};
 use proto::Topic;
+use rdkafka::types::RDKafkaRespErr::{
+    RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+};
 
 use crate::databases::{contents, number, shelves};
 use crate::messages::id;
@@ -103,5 +106,44 @@ async fn rubbish_is_a_dead_letter_and_nobody_waits() {
             .expect("a list")
             .is_empty()
     );
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_dead_letters_cannot_be_sent_the_projection_waits_and_says_so() {
+    let (recorded, shelves) = (recorded().await, shelves().await);
+    let databases = &shelves.pools;
+    let mut mirror = Mirror::new(&recorded, 3).await;
+    recorded.append(&lamps(3)).await;
+    mirror.publish().await;
+    let running = Running::start(&recorded.log(), databases, Some(&mirror.kafka()));
+    let (_, units) = follow_kafka(&recorded, &mut mirror, databases, 3).await;
+    let forbidden = RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    mirror.forbid(Topic::Inventory, "inventory", forbidden);
+    // One number is missing.
+    let refused = recorded
+        .append(&[adjusted(LAMPS, units + 3, 1), registered(id(13), "anne")])
+        .await
+        - 1;
+    mirror.publish().await;
+    let inventory = running.progress.of("inventory");
+    until("trouble", 20, async || {
+        let trouble = inventory.trouble();
+        trouble.is_some_and(|trouble| trouble.contains("inventory.inventory.dlq"))
+    })
+    .await;
+    until("the product's dead letter", 10, async || {
+        let waiting = parked(databases, projections()[0]).await;
+        waiting.expect("a list").len() == 1
+    })
+    .await;
+    assert!(inventory.position() < refused);
+    assert_eq!(stock(databases).await, units);
+    let waiting = parked(databases, projections()[1]).await;
+    assert!(waiting.expect("a list").is_empty());
+
+    mirror.forbid(Topic::Inventory, "inventory", RD_KAFKA_RESP_ERR_NO_ERROR);
+    running.has_reached(refused + 1).await;
+    assert_eq!(mirror.dead_letters(Topic::Inventory, "inventory").len(), 1);
     running.stop().await;
 }
