@@ -4,6 +4,7 @@ pub mod config;
 pub mod databases;
 mod errand;
 mod health;
+pub mod health_check;
 mod mails;
 pub mod mirror;
 mod pools;

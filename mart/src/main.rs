@@ -4,7 +4,8 @@ use std::{ffi::OsString, io::Write, path::Path, process::ExitCode, time::Duratio
 
 use clap::{Args, Parser, Subcommand};
 use mart::{
-    Role, RunningShop, Shop, config, mirror, shutdown::another_signal, user, waiting::Waiting,
+    Role, RunningShop, Shop, config, health_check, mirror, shutdown::another_signal, user,
+    waiting::Waiting,
 };
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use projectors::relay::Republished;
@@ -50,6 +51,8 @@ enum Errand {
     /// The mirror in Kafka
     #[command(subcommand)]
     Relay(RelayErrand),
+    /// Ask the shop that runs with these settings on this machine whether it is ready
+    Health,
     /// Show every setting, where its value came from, and the value
     Config,
 }
@@ -129,6 +132,10 @@ fn run(loaded: Loaded<Cli>) -> ExitCode {
                 })
             }
             Errand::Relay(RelayErrand::Republish(what)) => republish(&settings, &what).await,
+            Errand::Health => health_check::ask(&settings).await.map(|()| {
+                say("ready");
+                ExitCode::SUCCESS
+            }),
             Errand::Config => config::table(&settings, &origins).map(|table| {
                 say(table.trim_end());
                 ExitCode::SUCCESS
