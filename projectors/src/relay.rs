@@ -8,8 +8,10 @@ mod flight;
 mod lag;
 mod leader;
 mod lease;
+mod reading;
 mod republish;
 mod row;
+mod run;
 
 use std::time::Duration;
 
