@@ -76,6 +76,7 @@ impl Mirror {
 
     /// Insists that every event of the log is on its topics, in order, as it was published, and nothing else.
     pub async fn holds(&self, log: &Log) {
+        let identity = log.identity().await.expect("an identity").id.to_string();
         let mut expected: BTreeMap<Topic, Vec<std::sync::Arc<Published>>> = BTreeMap::new();
         let mut after = 0;
         loop {
@@ -105,7 +106,7 @@ impl Mirror {
                 let place = home.entry(event.aggregate_id).or_insert(record.partition);
                 assert_eq!(*place, record.partition, "another partition: {record:?}");
                 let before = last.insert(record.partition, event.position);
-                tells(record, &event, before.unwrap_or(0));
+                tells(record, &identity, &event, before.unwrap_or(0));
             }
             assert!(found.is_empty(), "not in the log: {found:?}");
         }
@@ -113,7 +114,7 @@ impl Mirror {
 }
 
 /// Insists that the record says what the event says.
-fn tells(record: &Record, event: &Published, previous: i64) {
+fn tells(record: &Record, log: &str, event: &Published, previous: i64) {
     assert_eq!(record.key(), event.aggregate_id.to_string());
     assert_eq!(record.value, event.message.encode());
     assert_eq!(record.timestamp, Some(event.recorded_at.timestamp_millis()));
@@ -129,6 +130,7 @@ fn tells(record: &Record, event: &Published, previous: i64) {
         ("ce_subject", &event.aggregate_id.to_string()),
         ("ce_time", &time),
         ("content-type", "application/protobuf"),
+        ("log", log),
         ("position", &event.position.to_string()),
         ("sequence", &event.sequence.to_string()),
         ("previous", &previous.to_string()),

@@ -9,6 +9,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, Message as _, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::types::RDKafkaErrorCode;
+use uuid::Uuid;
 
 use super::batch::Record;
 use crate::mirror::topics::{Topics, dead_letters};
@@ -39,8 +40,8 @@ pub(crate) struct Letter {
 
 impl Letter {
     /// One that was read, but not applied.
-    pub(crate) fn refused(record: &Record, reason: String, attempts: u32) -> Self {
-        let as_sent = mirror::Record::new(&record.event);
+    pub(crate) fn refused(record: &Record, log: Uuid, reason: String, attempts: u32) -> Self {
+        let as_sent = mirror::Record::new(&record.event, log);
         Self {
             topic: record.topic,
             key: Some(as_sent.key().to_vec()),

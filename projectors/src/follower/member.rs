@@ -14,6 +14,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _, OwnedMessage};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::time::{Instant, timeout};
+use uuid::Uuid;
 
 use super::batch::Record;
 use crate::Projection;
@@ -32,6 +33,8 @@ impl ConsumerContext for Quiet {}
 pub(crate) struct Member {
     consumer: Option<Arc<StreamConsumer<Quiet>>>,
     topics: &'static [Topic],
+    /// Records of other logs are none of ours.
+    log: Uuid,
     subscribed: Option<Instant>,
 }
 
@@ -40,12 +43,14 @@ pub(crate) struct Member {
 pub(crate) struct Received {
     pub records: Vec<Record>,
     pub unreadable: Vec<(Topic, OwnedMessage, Unreadable)>,
+    /// How many were of another log.
+    pub foreign: usize,
     /// The last offset of each partition.
     pub offsets: BTreeMap<(Topic, i32), i64>,
 }
 
 impl Member {
-    pub(crate) fn new(kafka: &Kafka, projection: &dyn Projection) -> Result<Self> {
+    pub(crate) fn new(kafka: &Kafka, projection: &dyn Projection, log: Uuid) -> Result<Self> {
         let mut config = kafka.consumer(projection.name());
         config
             // A record is handed on as soon as it is there; there are six of us in a process, so nobody hoards.
@@ -62,6 +67,7 @@ impl Member {
         Ok(Self {
             consumer: Some(Arc::new(consumer)),
             topics: projection.topics(),
+            log,
             subscribed: None,
         })
     }
@@ -110,10 +116,10 @@ impl Member {
         let mut next = Some(self.consumer().recv().await);
         while let Some(message) = next {
             match message {
-                Ok(message) => received.take(&message),
+                Ok(message) => received.take(&message, self.log),
                 Err(error) => tolerate(error)?,
             }
-            if received.records.len() + received.unreadable.len() >= BATCH {
+            if received.records.len() + received.unreadable.len() + received.foreign >= BATCH {
                 break;
             }
             next = self.consumer().recv().now_or_never();
@@ -155,18 +161,22 @@ impl Drop for Member {
 }
 
 impl Received {
-    fn take(&mut self, message: &BorrowedMessage<'_>) {
+    fn take(&mut self, message: &BorrowedMessage<'_>, log: Uuid) {
         let Some(topic) = Topic::named(message.topic()) else {
             return;
         };
         let (partition, offset) = (message.partition(), message.offset());
         self.offsets.insert((topic, partition), offset);
-        let headers = message
-            .headers()
-            .into_iter()
-            .flat_map(|headers| headers.iter());
-        let headers = headers.map(|header| (header.key, header.value));
-        match mirror::Record::read(topic, message.key(), message.payload(), headers) {
+        let headers = || {
+            let headers = message.headers().into_iter();
+            let headers = headers.flat_map(|headers| headers.iter());
+            headers.map(|header| (header.key, header.value))
+        };
+        if mirror::Record::log(headers()).is_some_and(|other| other != log) {
+            self.foreign += 1;
+            return;
+        }
+        match mirror::Record::read(topic, message.key(), message.payload(), headers()) {
             Ok((event, previous)) => {
                 self.records
                     .push(record(topic, partition, offset, previous, event));

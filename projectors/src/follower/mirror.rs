@@ -68,6 +68,7 @@ pub(crate) async fn follow_mirror(
         member: None,
         preparing: None,
         told: false,
+        told_foreign: false,
     };
     following.run().await?;
     if let Some(member) = following.member.take() {
@@ -102,6 +103,8 @@ struct Following<'a> {
     preparing: Option<BoxFuture<'static, Result<()>>>,
     /// That the broker does not answer was logged.
     told: bool,
+    /// That topics hold records of another log was logged.
+    told_foreign: bool,
 }
 
 /// What there is to do.
@@ -231,7 +234,11 @@ impl Following<'_> {
             self.look().await?;
         }
         if self.member.is_none() && !self.place.partitions.is_empty() {
-            let member = Member::new(self.kafka, self.follower.projection)?;
+            let member = Member::new(
+                self.kafka,
+                self.follower.projection,
+                self.tables.identity.id,
+            )?;
             self.preparing = Some(member.prepare(&self.place.partitions).boxed());
             self.member = Some(member);
         }

@@ -218,7 +218,7 @@ impl Tables {
             let aggregates: Vec<_> = records.iter().map(|r| r.event.aggregate_id).collect();
             waiting = parked::among(&mut transaction, projection, &aggregates).await?;
         }
-        let sorted = sort(records, &waiting, bad);
+        let sorted = sort(records, log, &waiting, bad);
         if !sorted.undelivered.is_empty() {
             transaction.rollback().await?;
             return Ok(Try::Undelivered(sorted.undelivered));
@@ -248,7 +248,12 @@ struct Sorted {
 }
 
 /// Parts what can be tried from what goes to the dead letters.
-fn sort(records: &[Record], waiting: &BTreeMap<Uuid, parked::Parked>, bad: &Bad) -> Sorted {
+fn sort(
+    records: &[Record],
+    log: Uuid,
+    waiting: &BTreeMap<Uuid, parked::Parked>,
+    bad: &Bad,
+) -> Sorted {
     let mut sorted = Sorted::default();
     for record in records {
         let (id, position) = (record.event.aggregate_id, record.event.position);
@@ -274,7 +279,7 @@ fn sort(records: &[Record], waiting: &BTreeMap<Uuid, parked::Parked>, bad: &Bad)
                 (format!("parked behind {first}"), 0)
             };
             let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
-            let letter = Letter::refused(record, reason, attempts);
+            let letter = Letter::refused(record, log, reason, attempts);
             sorted.undelivered.push((letter, position));
         }
         sorted.dead.push(Dead {

@@ -13,7 +13,7 @@ pub struct Record {
     value: Vec<u8>,
     /// The headers whose values differ from event to event, one after the other.
     texts: String,
-    ends: [usize; 8],
+    ends: [usize; 9],
     kind: &'static str,
     source: &'static str,
     timestamp: i64,
@@ -32,19 +32,20 @@ pub struct Unreadable {
 }
 
 impl Record {
-    /// Of this event.
+    /// Of this event of the log that has this id.
     #[must_use]
-    pub fn new(event: &Published) -> Self {
+    pub fn new(event: &Published, log: Uuid) -> Self {
         let mut key = [0; 36];
         event.aggregate_id.hyphenated().encode_lower(&mut key);
-        let mut texts = String::with_capacity(224);
-        let mut ends = [0; 8];
-        let mut id = Uuid::encode_buffer();
+        let mut texts = String::with_capacity(256);
+        let mut ends = [0; 9];
+        let (mut id, mut of) = (Uuid::encode_buffer(), Uuid::encode_buffer());
         let parts = [
             &*event.event_id.hyphenated().encode_lower(&mut id),
             &event
                 .recorded_at
                 .to_rfc3339_opts(SecondsFormat::Micros, true),
+            log.hyphenated().encode_lower(&mut of),
             &event.position.to_string(),
             &event.sequence.to_string(),
             &event.actor,
@@ -94,7 +95,7 @@ impl Record {
     /// Its headers, in their order; `previous` is the position of the record before it in its partition, 0 where it is
     /// the first.
     #[must_use]
-    pub fn headers<'a>(&'a self, previous: &'a str) -> [(&'static str, &'a [u8]); 13] {
+    pub fn headers<'a>(&'a self, previous: &'a str) -> [(&'static str, &'a [u8]); 14] {
         let text = |part: usize| &self.texts.as_bytes()[self.ends[part]..self.ends[part + 1]];
         [
             ("ce_specversion", b"1.0"),
@@ -104,12 +105,13 @@ impl Record {
             ("ce_subject", &self.key),
             ("ce_time", text(1)),
             ("content-type", b"application/protobuf"),
-            ("position", text(2)),
-            ("sequence", text(3)),
+            ("log", text(2)),
+            ("position", text(3)),
+            ("sequence", text(4)),
             ("previous", previous.as_bytes()),
-            ("actor", text(4)),
-            ("correlation-id", text(5)),
-            ("traceparent", text(6)),
+            ("actor", text(5)),
+            ("correlation-id", text(6)),
+            ("traceparent", text(7)),
         ]
     }
 
@@ -123,6 +125,13 @@ impl Record {
             let value = Some(value);
             owned.insert(Header { key, value })
         })
+    }
+
+    /// The id of the log that a record is of, where it says so.
+    pub fn log<'a>(headers: impl IntoIterator<Item = (&'a str, Option<&'a [u8]>)>) -> Option<Uuid> {
+        let mut headers = headers.into_iter();
+        let (_, id) = headers.find(|(name, _)| *name == "log")?;
+        Uuid::try_parse_ascii(id?).ok()
     }
 
     /// The event in a record of this topic, and the position of the record before it in its partition.

@@ -19,6 +19,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaErrorCode;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::lease::Lease;
 use crate::mirror::{Kafka, Partitions, Quiet, Record, let_go};
@@ -143,17 +144,20 @@ pub(super) struct Gate {
 
 /// An idempotent producer, dropped without waiting for the broker.
 pub(super) struct Outlet {
+    /// The id of the log that is mirrored.
+    log: Uuid,
     producer: Option<ThreadedProducer<Deliveries>>,
     pub(super) board: Arc<Board>,
 }
 
 impl Outlet {
-    pub(super) fn open(kafka: &Kafka) -> Result<Self> {
+    pub(super) fn open(kafka: &Kafka, log: Uuid) -> Result<Self> {
         let board = Arc::<Board>::default();
         let context = Deliveries(Arc::clone(&board));
         let producer = ThreadedProducer::from_config_and_context(&kafka.producer(), context)
             .with_context(|| format!("cannot use Kafka at {}", kafka.brokers))?;
         Ok(Self {
+            log,
             producer: Some(producer),
             board,
         })
@@ -178,7 +182,7 @@ impl Outlet {
             if number % LOOK == 0 {
                 ensure!(gate.lease.is_held(), "the lease is over");
             }
-            let record = Record::new(event);
+            let record = Record::new(event, self.log);
             for topic in event.message.topics() {
                 let partition = chain.partition_of(topic, event.aggregate_id);
                 let partition = partition

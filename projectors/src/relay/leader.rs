@@ -65,7 +65,7 @@ impl Leader<'_> {
         };
         acknowledged.partitions = agreed(&acknowledged.partitions, &counts)?;
         self.tell_empty(&acknowledged.partitions).await?;
-        let outlet = Outlet::open(self.kafka)?;
+        let outlet = Outlet::open(self.kafka, self.log.identity().await?.id)?;
         // Those who follow learn the numbers of partitions from the row, also while nothing happens.
         if !self.lease.checkpoint(acknowledged).await? {
             return Ok(End::Deposed);

@@ -12,6 +12,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord, Producer as _};
 use rdkafka::types::RDKafkaRespErr;
 use sqlx::types::Json;
+use uuid::Uuid;
 
 use crate::recorded::Recorded;
 
@@ -20,6 +21,7 @@ pub struct Mirror {
     cluster: MockCluster<'static, DefaultProducerContext>,
     producer: FutureProducer,
     recorded: Log,
+    log: Uuid,
     partitions: Partitions,
     through: i64,
 }
@@ -39,7 +41,9 @@ impl Mirror {
             .set("bootstrap.servers", cluster.bootstrap_servers())
             .create()
             .expect("a producer");
+        let identity = recorded.log().identity().await.expect("an identity");
         let mirror = Self {
+            log: identity.id,
             cluster,
             producer,
             recorded: recorded.log(),
@@ -97,7 +101,20 @@ impl Mirror {
     }
 
     async fn send(&self, topic: Topic, partition: i32, event: &Published, previous: i64) {
-        let record = Record::new(event);
+        self.send_of(self.log, topic, partition, event, previous)
+            .await;
+    }
+
+    /// One record, as if it were of another log.
+    pub async fn send_of(
+        &self,
+        log: Uuid,
+        topic: Topic,
+        partition: i32,
+        event: &Published,
+        previous: i64,
+    ) {
+        let record = Record::new(event, log);
         let sent = FutureRecord::to(topic.name())
             .partition(partition)
             .key(record.key())

@@ -8,7 +8,9 @@ use crate::running::{
     LAMPS, Running, follow_kafka, lamps, lamps_entry, partitions, replayed, stock, until,
 };
 use projectors::projections;
-use proto::Topic;
+use proto::inventory::v1::inventory_event::Event;
+use proto::inventory::v1::{InventoryEvent, StockAdjusted};
+use proto::{Message, Topic};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_that_was_lost_is_noticed_by_the_next_one() {
@@ -28,6 +30,45 @@ async fn a_record_that_was_lost_is_noticed_by_the_next_one() {
     // The relay's row says nothing: only the records' own chain can tell.
     until("all ten", 2, async || stock(databases).await == units + 10).await;
     mirror.tell().await;
+    running.has_reached(head).await;
+    running.stop().await;
+    assert_eq!(contents(databases).await, replayed(&recorded.log()).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_of_another_log_is_left_out() {
+    let (recorded, shelves) = (recorded().await, shelves().await);
+    let databases = &shelves.pools;
+    let mut mirror = Mirror::new(&recorded, 1).await;
+    recorded.append(&lamps(3)).await;
+    mirror.publish().await;
+    let running = Running::start(&recorded.log(), databases, Some(&mirror.kafka()));
+    let (before, units) = follow_kafka(&recorded, &mut mirror, databases, 3).await;
+    let head = recorded
+        .append(&[registered(id(77), "joan"), adjusted(LAMPS, units + 2, 1)])
+        .await;
+    // What a shop whose databases were dropped had at this position: it would fit, and hide what really happened.
+    let page = recorded.log().read(head - 1, 1).await.expect("a page");
+    let mut stranger = (*page.events[0]).clone();
+    stranger.position = head - 1;
+    stranger.message = Message::Inventory(InventoryEvent {
+        event: Some(Event::Adjusted(StockAdjusted {
+            by: 1_000,
+            reason: None,
+        })),
+    });
+    let entry = lamps_entry(databases).await;
+    let other = uuid::Uuid::from_u128(1);
+    mirror
+        .send_of(other, Topic::Inventory, 0, &stranger, entry)
+        .await;
+    mirror.publish().await;
+    until("the real lamp", 2, async || {
+        lamps_entry(databases).await == head
+    })
+    .await;
+    assert!(before < head - 1);
+    assert_eq!(stock(databases).await, units + 1);
     running.has_reached(head).await;
     running.stop().await;
     assert_eq!(contents(databases).await, replayed(&recorded.log()).await);

@@ -11,6 +11,7 @@ use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use uuid::Uuid;
 
 pub const PARTITIONS: i32 = 3;
 
@@ -104,7 +105,10 @@ impl Cluster {
     /// Every published event of the log is on its topics: in its partition, in order, each naming the one before it.
     /// How many records are there twice.
     pub async fn holds(&self, log: &Log) -> usize {
-        let head = log.head().await.expect("a head");
+        let (head, id) = (
+            log.head().await.expect("a head"),
+            log.identity().await.expect("an id").id,
+        );
         let page = log.read(0, head).await.expect("the log");
         let records = self.records();
         let mut expected: BTreeMap<(Topic, i32), Vec<&Published>> = BTreeMap::new();
@@ -130,7 +134,7 @@ impl Cluster {
                 }
                 assert_eq!(seen.previous, before, "a hole in {place:?}");
                 let event = events.next().expect("no event that the log does not have");
-                is(event, place.0, seen);
+                is(event, id, place.0, seen);
                 before = seen.position;
             }
             assert_eq!(events.count(), 0, "events are missing in {place:?}");
@@ -139,8 +143,8 @@ impl Cluster {
     }
 }
 
-fn is(event: &Published, topic: Topic, seen: &Seen) {
-    let record = Record::new(event);
+fn is(event: &Published, log: Uuid, topic: Topic, seen: &Seen) {
+    let record = Record::new(event, log);
     let previous = seen.previous.to_string();
     let headers = record.headers(&previous);
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_vec()));

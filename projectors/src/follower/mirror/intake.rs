@@ -18,6 +18,14 @@ const PAGE: i64 = 1_000;
 impl Following<'_> {
     /// Applies what was received.
     pub(super) async fn take(&mut self, received: Received) -> Result<()> {
+        if received.foreign > 0 && !std::mem::replace(&mut self.told_foreign, true) {
+            let name = self.follower.projection.name();
+            tracing::warn!(
+                projection = name,
+                "projection {name} leaves out records of another log; to have the topics hold this one alone, delete \
+                 them and run `mart relay republish`"
+            );
+        }
         for (topic, message, unreadable) in &received.unreadable {
             let partition = rdkafka::Message::partition(message);
             let seen = unreadable.position <= self.place.of(*topic, partition);
@@ -173,7 +181,8 @@ impl Following<'_> {
     /// The log has no such event: it goes to the dead letters. False at shutdown.
     async fn is_no_event(&mut self, record: &Record) -> Result<bool> {
         let reason = "the log has no such event".to_owned();
-        self.send(&Letter::refused(record, reason, 1)).await
+        let log = self.tables.identity.id;
+        self.send(&Letter::refused(record, log, reason, 1)).await
     }
 
     async fn send(&mut self, letter: &Letter) -> Result<bool> {

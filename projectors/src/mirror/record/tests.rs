@@ -3,6 +3,8 @@ use proto::order::v1::{OrderCompleted, OrderEvent, order_event};
 
 use super::*;
 
+const LOG: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_00EF);
+
 fn event() -> Published {
     Published {
         position: 1_234,
@@ -32,7 +34,7 @@ fn read(
 
 #[test]
 fn a_record_is_exactly_this() {
-    let record = Record::new(&event());
+    let record = Record::new(&event(), LOG);
     let headers = record.headers("1200");
     let headers = headers.map(|(name, value)| (name, str::from_utf8(value).expect("text")));
     assert_eq!(
@@ -45,6 +47,7 @@ fn a_record_is_exactly_this() {
             ("ce_subject", "01900000-0000-7000-8000-0000000000cd"),
             ("ce_time", "2026-01-01T00:00:00.000120Z"),
             ("content-type", "application/protobuf"),
+            ("log", "01900000-0000-7000-8000-0000000000ef"),
             ("position", "1234"),
             ("sequence", "3"),
             ("previous", "1200"),
@@ -63,7 +66,7 @@ fn a_record_is_exactly_this() {
 
 #[test]
 fn what_is_read_is_what_was_written() {
-    let record = Record::new(&event());
+    let record = Record::new(&event(), LOG);
     let (read, previous) = read(&record, "", Some(record.value())).expect("it is whole");
     assert_eq!(previous, 1_200);
     assert_eq!(format!("{read:?}"), format!("{:?}", event()));
@@ -71,7 +74,7 @@ fn what_is_read_is_what_was_written() {
 
 #[test]
 fn an_unreadable_record_says_why_and_where_it_stands() {
-    let record = Record::new(&event());
+    let record = Record::new(&event(), LOG);
     let unreadable = |reason: &str| Unreadable {
         position: Some(1_234),
         previous: Some(1_200),
@@ -103,7 +106,7 @@ fn a_record_of_somebody_else_is_unreadable() {
 
 #[test]
 fn a_position_that_does_not_rise_is_unreadable() {
-    let record = Record::new(&event());
+    let record = Record::new(&event(), LOG);
     let headers = record.headers("1234");
     let headers = headers.into_iter().map(|(name, value)| (name, Some(value)));
     let backward = Record::read(

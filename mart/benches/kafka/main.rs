@@ -3,7 +3,7 @@
 //! - a customer's POST until a read of another process shows the order, with the mirror and without it;
 //! - how fast the relay works off a log that waits, and what a bare producer reaches with the same records on the same broker.
 //!
-//! `cargo bench -p mart --bench mirror`; needs Java 17 and, the first time, Maven (`.ci/kafka/kafka.sh`). Loopback only.
+//! `cargo bench -p mart --bench kafka`; needs Java 17 and, the first time, Maven (`.ci/kafka/kafka.sh`). Loopback only.
 //! `ORDERS`, `EVENTS` and `ROUNDS` choose other amounts.
 
 mod broker;
@@ -25,6 +25,11 @@ async fn main() -> Result<()> {
     if std::env::args().any(|argument| argument == "--list" || argument == "--test") {
         return Ok(());
     }
+    // The HTTP client wants one, also where it speaks to nobody by TLS.
+    let provider = rustls::crypto::ring::default_provider();
+    provider
+        .install_default()
+        .map_err(|_| "there is one already")?;
     let broker = broker::Broker::start()?;
     let folder = tempfile::tempdir()?;
     let (direct, mirrored) = latency::compare(folder.path(), &broker, orders).await?;

@@ -55,7 +55,7 @@ impl Process {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("MART_FIRST_PORT", "0")
             .env("DATABASE_URL", databases)
-            .env("JWT_SECRET_KEY", "a key for the time of one measurement")
+            .env("JWT_SECRET_KEY", "k".repeat(32))
             .env("RUST_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::piped());

@@ -94,7 +94,8 @@ struct Made {
 /// Every record that the relay makes of what waits.
 async fn records(log: &PgPool, before: i64) -> Result<Vec<Made>> {
     let log = Log::open(log.clone());
-    let (head, count) = (log.head().await?, Kafka::new("").partitions);
+    let (id, head) = (log.identity().await?.id, log.head().await?);
+    let count = Kafka::new("").partitions;
     let mut previous = HashMap::new();
     let mut records = Vec::new();
     let mut after = before;
@@ -108,7 +109,7 @@ async fn records(log: &PgPool, before: i64) -> Result<Vec<Made>> {
                     topic,
                     partition,
                     previous: previous.unwrap_or(0),
-                    record: Record::new(&event),
+                    record: Record::new(&event, id),
                 });
             }
         }
