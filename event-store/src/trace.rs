@@ -1,7 +1,5 @@
 //! Which trace an event belongs to, as W3C Trace Context writes it: `00-<trace id>-<span id>-<flags>`.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -16,12 +14,18 @@ pub fn traceparent(header: &str) -> Option<String> {
 /// The `traceparent` of a published event: in the caller's trace where one was sent, else in the one that is made of the
 /// correlation id. A span of its own, always the same, so that an event that is published again has the same bytes.
 pub(crate) fn of_event(metadata: &Metadata, event_id: Uuid) -> String {
-    let (trace, flags) = match metadata.traceparent.as_deref().and_then(parts) {
-        Some((trace, flags)) => (trace.to_owned(), flags),
-        None => (hex(&trace_of(&metadata.correlation_id)), "01"),
-    };
-    let span: [u8; 8] = not_zero(start_of(event_id.as_bytes()));
-    format!("00-{trace}-{}-{flags}", hex(&span))
+    let mut text = String::with_capacity(55);
+    text.push_str("00-");
+    let sent = metadata.traceparent.as_deref().and_then(parts);
+    match sent {
+        Some((trace, _)) => text.push_str(trace),
+        None => push_hex(&mut text, &trace_of(&metadata.correlation_id)),
+    }
+    text.push('-');
+    push_hex(&mut text, &not_zero::<8>(start_of(event_id.as_bytes())));
+    text.push('-');
+    text.push_str(sent.map_or("01", |(_, flags)| flags));
+    text
 }
 
 /// The trace id and the flags.
@@ -62,12 +66,12 @@ fn not_zero<const N: usize>(mut id: [u8; N]) -> [u8; N] {
     id
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for byte in bytes {
-        write!(text, "{byte:02x}").expect("a String takes everything");
+        text.push(DIGITS[usize::from(byte >> 4)].into());
+        text.push(DIGITS[usize::from(byte & 0xf)].into());
     }
-    text
 }
 
 #[cfg(test)]

@@ -134,6 +134,7 @@ impl OpenAttempts {
                         position: published.position,
                         context: Context {
                             causation_id: Some(published.event_id.to_string()),
+                            traceparent: Some(published.traceparent.clone()),
                             ..Context::system(published.correlation_id.clone())
                         },
                         due,

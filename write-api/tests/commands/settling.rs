@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::card::DeclineCode;
-use service::Profile;
+use service::{Profile, Service};
 use tokio_util::sync::CancellationToken;
 use write_api::reactions;
 
@@ -12,6 +12,8 @@ use crate::bench::{Bench, until};
 use crate::gateway::{Mood, TestGateway};
 
 const GOOD: &str = "4000000000000077";
+/// The trace that the customer's payment is part of.
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /// An attempt that a process recorded and then died; what remains are the log and the gateway.
 async fn left_open() -> (Bench, Arc<TestGateway>, String, String, String) {
@@ -20,7 +22,16 @@ async fn left_open() -> (Bench, Arc<TestGateway>, String, String, String) {
     let product = bench.product("10", 10).await;
     let token = bench.someone();
     let order = bench.order(&token, &product, 2).await;
-    bench.pay(&token, &order, GOOD).await.expecting(202);
+    let body = format!(
+        r#"{{"order_id":"{order}","card_number":"{GOOD}","card_expiry":"12/25","card_cvv":"123"}}"#
+    );
+    bench
+        .put(Service::Payment, "/payment")
+        .bearer(&token)
+        .header("traceparent", TRACE)
+        .json(&body)
+        .await
+        .expecting(202);
     let database = Arc::clone(&bench.database);
     drop(bench);
     (
@@ -91,6 +102,11 @@ async fn the_next_start_settles_what_a_crash_left_open() {
     assert_eq!(
         stored[0].metadata["causation_id"],
         attempt.event_id.to_string()
+    );
+    let trace = stored[0].metadata["traceparent"].as_str();
+    assert!(
+        trace.is_some_and(|trace| trace.starts_with(&TRACE[..36]) && trace != TRACE),
+        "the attempt's own span of the customer's trace: {trace:?}"
     );
     bench.pay(&token, &order, GOOD).await.expecting(200);
     assert_eq!(bench.levels(&product).await, (8, 0, 2));
