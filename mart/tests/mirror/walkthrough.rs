@@ -144,6 +144,7 @@ async fn the_readme_s_examples_work_over_separate_processes() {
     let mirror = shop.is_whole().await;
     assert_eq!(mirror.on(Topic::OrderCreated).count(), 1);
     assert_eq!(mirror.repeated, 0);
+    the_broker_has_the_topics_that_are_described(&shop);
     nothing_secret_is_on_a_topic(&shop, &reader).await;
     for process in staff {
         let name = process.name().to_owned();
@@ -171,6 +172,27 @@ async fn all_is_shown(reader: &Reader<'_>) {
     for service in Service::ALL {
         assert_eq!(reader.ask(service, "/").await["status"], "ok");
     }
+}
+
+/// Those of `proto/asyncapi.yaml`, and no other.
+fn the_broker_has_the_topics_that_are_described(shop: &Shop) {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../proto/asyncapi.yaml");
+    let document = std::fs::read_to_string(file).expect("it is there");
+    let document: Value = yaml_serde::from_str(&document).expect("YAML");
+    let channels = document["channels"].as_object().expect("channels");
+    let mut described: Vec<_> = channels
+        .values()
+        .map(|channel| channel["address"].as_str().expect("a name"))
+        .collect();
+    described.sort_unstable();
+    let mut there: Vec<_> = shop
+        .topics()
+        .all()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    there.sort_unstable();
+    assert_eq!(there, described);
 }
 
 /// Neither password nor hash nor token nor card.
