@@ -1,4 +1,4 @@
-//! What the AsyncAPI document says of the mirror is what the code does.
+//! What the `AsyncAPI` document says of the mirror is what the code does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -136,7 +136,7 @@ fn each_message_is_described_by_its_proto_file() {
 fn its_headers_are_those_of_the_records() {
     let document = document();
     let event = published(7, id(1), 1, placed(id(2), id(3), 1, 1_999));
-    let record = Record::new(&event);
+    let record = Record::new(&event, id(9));
     let sent = record.headers("0");
     for message in messages() {
         let name = type_name(&message);
@@ -158,7 +158,7 @@ fn its_headers_are_those_of_the_records() {
         fits(name, &described[name], value);
     }
     for message in messages() {
-        let record = Record::new(&published(7, id(1), 1, message));
+        let record = Record::new(&published(7, id(1), 1, message), id(9));
         let source = record.headers("0").into_iter().find(|h| h.0 == "ce_source");
         let source = source.and_then(|(_, value)| std::str::from_utf8(value).ok());
         let sources = described["ce_source"]["enum"].as_array().expect("a list");
