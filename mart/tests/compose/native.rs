@@ -125,6 +125,8 @@ impl Street {
         *conf = placed(&self.led(conf, "proxy"))
             .replace("listen 127.0.0.1:", "listen ")
             .replace("listen ", &format!("listen {own}:"))
+            // One process, which the kernel ends when the tests end, however that is.
+            .replacen("worker_processes 2;", "master_process off;", 1)
             .replacen("http {", &format!("http {{ proxy_bind {own};"), 1);
         let command = service.words("/command");
         Process {
