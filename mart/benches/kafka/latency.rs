@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -127,8 +128,8 @@ impl Customer {
         })
     }
 
-    /// Orders one and looks for it; how long the answers took.
-    pub async fn order(&self, due: Instant) -> Result<(Duration, Duration)> {
+    /// Orders one; what was answered, and the token that the read which shows it needs.
+    pub async fn place(&self) -> Result<(Value, HeaderValue)> {
         let placed = self
             .http
             .post(&self.post)
@@ -142,7 +143,12 @@ impl Customer {
             .get("consistency-token")
             .ok_or("no token")?
             .clone();
-        let order: Value = placed.json().await?;
+        Ok((placed.json().await?, shows))
+    }
+
+    /// Orders one and looks for it; how long the answers took.
+    async fn order(&self, due: Instant) -> Result<(Duration, Duration)> {
+        let (order, shows) = self.place().await?;
         let answered = Instant::now();
         self.http
             .get(format!("{}{}", self.get, text(&order, "order_id")?))

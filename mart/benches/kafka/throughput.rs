@@ -34,10 +34,7 @@ pub async fn compare(
 ) -> Result<Vec<Speed>> {
     let databases = Databases::start(&folder.join("throughput")).await?;
     let write = Process::start("write-api", &databases, None)?;
-    Customer::arrive(&write, &write)
-        .await?
-        .order(tokio::time::Instant::now())
-        .await?;
+    Customer::arrive(&write, &write).await?.place().await?;
     drop(write);
     let log = databases.log().await?;
     let before = wait_there(&log, events).await?;
@@ -46,7 +43,7 @@ pub async fn compare(
     let mut speeds = Vec::new();
     for round in 0..rounds {
         speeds.push(Speed {
-            relay: relay(&databases, broker, before, records.len()).await?,
+            relay: relay(&databases, broker, before, &records).await?,
             bare: bare(&kafka, round, &records).await?,
         });
     }
@@ -87,6 +84,7 @@ async fn wait_there(log: &PgPool, events: usize) -> Result<i64> {
 struct Made {
     topic: Topic,
     partition: i32,
+    position: i64,
     previous: i64,
     record: Record,
 }
@@ -108,6 +106,7 @@ async fn records(log: &PgPool, before: i64) -> Result<Vec<Made>> {
                 records.push(Made {
                     topic,
                     partition,
+                    position: event.position,
                     previous: previous.unwrap_or(0),
                     record: Record::new(&event, id),
                 });
@@ -119,7 +118,12 @@ async fn records(log: &PgPool, before: i64) -> Result<Vec<Made>> {
 }
 
 /// From the relay's first step behind `before` until it has told that everything is mirrored.
-async fn relay(databases: &Databases, broker: &Broker, before: i64, records: usize) -> Result<f64> {
+async fn relay(
+    databases: &Databases,
+    broker: &Broker,
+    before: i64,
+    records: &[Made],
+) -> Result<f64> {
     let log = databases.log().await?;
     let head: i64 = sqlx::query_scalar("select position from log_head")
         .fetch_one(&log)
@@ -147,8 +151,12 @@ async fn relay(databases: &Databases, broker: &Broker, before: i64, records: usi
     let (began, from) = began.ok_or("it was done at once")?;
     let taken = began.elapsed();
     drop(running.await??);
-    let share = (head - from) as f64 / (head - before) as f64;
-    Ok(records as f64 * share / taken.as_secs_f64())
+    let timed = records.iter().filter(|made| made.position > from);
+    rate(timed.count(), taken)
+}
+
+fn rate(records: usize, taken: Duration) -> Result<f64> {
+    Ok(f64::from(u32::try_from(records)?) / taken.as_secs_f64())
 }
 
 /// Sends the records as fast as the broker takes them.
@@ -180,6 +188,6 @@ async fn bare(kafka: &Kafka, round: usize, records: &[Made]) -> Result<f64> {
             record = refused;
         }
     }
-    producer.flush(Duration::from_secs(60))?;
-    Ok(records.len() as f64 / began.elapsed().as_secs_f64())
+    producer.flush(Duration::from_mins(1))?;
+    rate(records.len(), began.elapsed())
 }
