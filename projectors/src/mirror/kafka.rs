@@ -63,6 +63,8 @@ impl Kafka {
         let mut config = self.admin();
         config
             .set("enable.idempotence", "true")
+            // After a record that is refused nothing that waits behind it is sent: it would be there before it.
+            .set("enable.gapless.guarantee", "true")
             .set("acks", "all")
             // Records leave at once, and still in batches where many wait.
             .set("linger.ms", "0")

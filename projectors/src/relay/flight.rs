@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use event_store::Page;
 use proto::Topic;
 use rdkafka::ClientContext;
@@ -16,7 +16,7 @@ use rdkafka::producer::{
     BaseRecord, Producer as _, ProducerContext, PurgeConfig, ThreadedProducer,
 };
 use rdkafka::statistics::Statistics;
-use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::types::RDKafkaErrorCode::{self, PurgeInflight, PurgeQueue};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -111,7 +111,8 @@ impl ProducerContext for Deliveries {
                 *self.0.lock() = None;
                 self.0.news.notify_one();
             }
-            Ok(_) => {}
+            // What is purged follows from a fatal error, which tells of itself, or from our own end.
+            Ok(_) | Err((KafkaError::MessageProduction(PurgeQueue | PurgeInflight), _)) => {}
             Err((error, record)) => {
                 let topic = rdkafka::Message::topic(record);
                 self.0.failed(format!(
@@ -219,7 +220,9 @@ impl Outlet {
             };
             let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
             if !full {
-                return Err(error).with_context(|| format!("cannot produce to {}", topic.name()));
+                let fatal = producer.client().fatal_error().map(|(_, why)| anyhow!(why));
+                let error = fatal.unwrap_or_else(|| error.into());
+                return Err(error.context(format!("cannot produce to {}", topic.name())));
             }
             let goes_on = gate.lease.is_held() && !gate.shutdown.is_cancelled();
             ensure!(

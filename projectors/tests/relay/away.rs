@@ -86,7 +86,7 @@ async fn a_record_that_is_refused_is_said_again() {
     busy(&log, 20).await;
     let trouble = relay.is(|state| state.trouble().is_some()).await;
     let trouble = trouble.trouble().expect("trouble");
-    assert!(trouble.contains("was not delivered"), "{trouble}");
+    assert!(trouble.contains("Topic authorization failed"), "{trouble}");
     let head = busy(&log, 20).await;
     reaches(&log.pool, head).await;
     relay.leads().await;
