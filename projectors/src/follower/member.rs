@@ -82,12 +82,16 @@ impl Member {
         &self,
         listed: &Partitions,
     ) -> impl Future<Output = Result<()>> + Send + use<> {
-        let consumer = Arc::clone(self.consumer());
+        // Not held by whoever waits: the last to let a consumer go waits for its broker.
+        let consumer = Arc::downgrade(self.consumer());
         let listed = listed.of_topics(self.topics);
         async move {
-            aside(move || prepare(&consumer, &listed))
-                .await?
-                .context("cannot ask Kafka how far the group is")
+            let ask = move || match consumer.upgrade() {
+                Some(consumer) => prepare(&consumer, &listed),
+                None => Ok(()),
+            };
+            let asked = aside(ask).await?;
+            asked.context("cannot ask Kafka how far the group is")
         }
     }
 
@@ -229,4 +233,27 @@ fn prepare(consumer: &StreamConsumer<Quiet>, listed: &Partitions) -> KafkaResult
         tracing::debug!("the group's offsets were not set: {error}");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::projections;
+
+    #[tokio::test]
+    async fn what_is_still_to_be_asked_does_not_keep_a_consumer() {
+        let kafka = Kafka::new("127.0.0.1:1");
+        let member = Member::new(&kafka, projections()[0], Uuid::nil()).expect("a consumer");
+        let consumer = Arc::downgrade(member.consumer());
+        let preparing = member.prepare(&Partitions::default());
+        drop(member);
+        let began = Instant::now();
+        while consumer.strong_count() > 0 {
+            assert!(began.elapsed() < Duration::from_secs(10), "it is kept");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        preparing.await.expect("nobody is asked any more");
+    }
 }
