@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::leader::{End, Leader};
 use super::lease::Lease;
-use super::row::Mirrored;
+use super::row::{self, Mirrored};
 use super::{Pace, RelayState, holder};
 use crate::mirror::topics::Topics;
 use crate::mirror::{Kafka, Partitions};
@@ -24,9 +24,10 @@ pub struct Republished {
     pub head: i64,
 }
 
-/// Publishes the log once more from just after `from`, up to its end as it is now. The relay that leads is replaced
-/// meanwhile; afterwards, also when this fails, one goes on from where this ended. Topics that are missing are created;
-/// what others still hold is left, so delete those that are to be filled anew.
+/// Publishes the log once more from just after `from`, or from where the mirror is where that is earlier, up to the log's
+/// end as it is now. The relay that leads is replaced meanwhile; afterwards, also when this fails, one goes on from where
+/// this ended. Topics that are missing are created; what others still hold is left, so delete those that are to be
+/// filled anew.
 pub async fn republish(
     log: &Log,
     kafka: &Kafka,
@@ -42,6 +43,8 @@ pub async fn republish(
     let topics = Topics::of(kafka)?;
     let counts = topics.ensure().await;
     let counts = counts.with_context(|| format!("Kafka at {} is needed", kafka.brokers))?;
+    // What no relay has published yet is not left out.
+    let from = from.min(row::mirrored(log.pool()).await?.position);
     let mut mirrored = Mirrored {
         position: from,
         partitions: ends(log, Partitions::empty(counts), from).await?,

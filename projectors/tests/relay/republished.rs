@@ -78,3 +78,14 @@ async fn there_is_nothing_after_the_logs_end() {
         "there is no position 5: the log ends at 0"
     );
 }
+
+#[tokio::test]
+async fn what_was_never_published_is_not_left_out() {
+    let (log, cluster) = (recorded().await, cluster());
+    busy(&log, 20).await;
+    let head = busy(&log, 20).await;
+    let shutdown = CancellationToken::new();
+    let done = republish(&log.log(), &cluster.kafka, head - 5, |_| {}, &shutdown).await;
+    assert_eq!(done.expect("it is republished").position, head);
+    assert_eq!(cluster.holds(&log.log()).await, 0);
+}
