@@ -58,13 +58,12 @@ impl Leader<'_> {
         shutdown: &CancellationToken,
         progress: &mut (dyn FnMut(i64) + Send),
     ) -> Result<End> {
-        let counts = tokio::select! {
-            counts = self.topics.ensure() => counts?,
+        let lease = self.lease;
+        acknowledged.partitions = tokio::select! {
+            found = self.see_to_topics(acknowledged) => found?,
             () = shutdown.cancelled() => return Ok(End::Shutdown),
-            () = self.lease.lost() => return Ok(End::Deposed),
+            () = lease.lost() => return Ok(End::Deposed),
         };
-        acknowledged.partitions = agreed(&acknowledged.partitions, &counts)?;
-        self.tell_empty(&acknowledged.partitions).await?;
         let outlet = Outlet::open(self.kafka, self.log.identity().await?.id)?;
         // Those who follow learn the numbers of partitions from the row, also while nothing happens.
         if !self.lease.checkpoint(acknowledged).await? {
@@ -83,8 +82,15 @@ impl Leader<'_> {
         run.run(incoming, shutdown, progress).await
     }
 
+    /// Creates what is missing; the partitions that there are then.
+    async fn see_to_topics(&mut self, acknowledged: &Mirrored) -> Result<Partitions> {
+        let partitions = agreed(acknowledged, &self.topics.ensure().await?)?;
+        self.tell_empty(&acknowledged.partitions).await;
+        Ok(partitions)
+    }
+
     /// Tells once of topics that hold nothing of what was acknowledged: somebody has made them anew.
-    async fn tell_empty(&mut self, partitions: &Partitions) -> Result<()> {
+    async fn tell_empty(&mut self, partitions: &Partitions) {
         let mut empty = Vec::new();
         for topic in Topic::ALL {
             let of_topic = partitions.iter().filter(|(found, ..)| *found == topic);
@@ -107,17 +113,19 @@ impl Leader<'_> {
             );
         }
         self.told_empty = empty;
-        Ok(())
     }
 }
 
-/// The partitions as the row lists them, with those of topics that it does not list yet.
-fn agreed(listed: &Partitions, counts: &BTreeMap<Topic, i32>) -> Result<Partitions> {
+/// The partitions as the row lists them, with those of topics that it does not list yet: those begin after what is
+/// acknowledged, and their first records say so, for what came before is not on them.
+fn agreed(acknowledged: &Mirrored, counts: &BTreeMap<Topic, i32>) -> Result<Partitions> {
+    let listed = &acknowledged.partitions;
+    let begin = acknowledged.position;
     let mut agreed = listed.clone();
     for (&topic, &count) in counts {
         let name = topic.name();
         match listed.count(topic) {
-            0 => (0..count).for_each(|partition| agreed.set(topic, partition, 0)),
+            0 => (0..count).for_each(|partition| agreed.set(topic, partition, begin)),
             before if before == count => {}
             before => bail!(
                 "topic {name} has {count} partitions, but was filled with {before}: a key's records would be in two of \
@@ -142,5 +150,29 @@ async fn keep_an_eye(topics: Topics, board: Arc<Board>) {
                 board.failed(format!("topic {gone} is gone"));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_that_is_new_holds_nothing_of_what_is_acknowledged_already() {
+        let acknowledged = Mirrored {
+            position: 40,
+            partitions: Partitions::empty([(Topic::Order, 1)]),
+        };
+        let counts = BTreeMap::from([(Topic::Order, 1), (Topic::Payment, 2)]);
+        let agreed = agreed(&acknowledged, &counts).expect("as many as before");
+        let listed: Vec<_> = agreed.iter().collect();
+        assert_eq!(
+            listed,
+            [
+                (Topic::Order, 0, 0),
+                (Topic::Payment, 0, 40),
+                (Topic::Payment, 1, 40)
+            ]
+        );
     }
 }
