@@ -305,11 +305,12 @@ impl Following<'_> {
 
     /// Raises the position to where the mirror was, once every partition has come that far.
     async fn raise(&mut self, seen: &Seen) -> Result<()> {
+        let topics: &[Topic] = self.follower.projection.topics();
         if let Some(mut snapshot) = self.snapshot.take() {
             snapshot.compare(&self.place);
             if snapshot.is_overdue() {
                 self.fill(snapshot.position).await?;
-            } else if snapshot.is_reached(seen) {
+            } else if snapshot.is_reached(seen, topics) {
                 let (projection, log) = (self.follower.projection, self.tables.identity.id);
                 let connection = &mut *self.tables.connection;
                 let (to, reached) = (snapshot.position, &snapshot.partitions);
@@ -324,7 +325,6 @@ impl Following<'_> {
                 return Ok(());
             }
         }
-        let topics: &[Topic] = self.follower.projection.topics();
         self.snapshot = Snapshot::take(seen, &self.place, topics);
         if let Some(snapshot) = &mut self.snapshot {
             snapshot.compare(&self.place);

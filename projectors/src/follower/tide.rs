@@ -54,8 +54,9 @@ impl Snapshot {
     /// Whether the projection may be said to have applied everything up to `position`: it has come that far, and what was
     /// seen afterwards shows that the partitions were still the same. (Records of topics that were made anew with another
     /// number of partitions may have been taken for records of these until then.)
-    pub(crate) fn is_reached(&self, seen: &Seen) -> bool {
+    pub(crate) fn is_reached(&self, seen: &Seen, topics: &[Topic]) -> bool {
         self.reached.is_some_and(|reached| reached < seen.since)
+            && same_listing(&seen.partitions.of_topics(topics), &self.partitions)
     }
 
     /// Whether it has come that far.

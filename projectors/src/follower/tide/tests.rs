@@ -41,9 +41,18 @@ fn a_snapshot_is_reached_when_every_partition_is_there_and_somebody_has_looked_s
     snapshot.compare(&place(3, [9, 8]));
     assert!(snapshot.has_come());
     let mut look = seen(12, [9, 12]);
-    assert!(snapshot.is_reached(&look));
+    assert!(snapshot.is_reached(&look, &[Topic::Order]));
+    look.partitions.set(Topic::Order, 2, 0);
+    assert!(
+        !snapshot.is_reached(&look, &[Topic::Order]),
+        "the partitions are others"
+    );
+    look.partitions = partitions([9, 12]);
     look.since = snapshot.taken;
-    assert!(!snapshot.is_reached(&look), "it was looked before");
+    assert!(
+        !snapshot.is_reached(&look, &[Topic::Order]),
+        "it was looked before"
+    );
 }
 
 #[test]
