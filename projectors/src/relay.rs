@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use lease::Pace;
 pub use republish::{Republished, republish};
+pub(crate) use row::mirrored_of;
 pub use row::{Mirrored, mirrored};
 
 use crate::mirror::Kafka;
@@ -192,6 +193,7 @@ impl Relay {
             kafka: &self.kafka,
             topics,
             lease: &lease,
+            silence: self.pace.silence,
             state: &self.state,
             until: None,
             told_empty: Vec::new(),
@@ -213,6 +215,14 @@ impl Relay {
             let trouble = RelayState::Trouble(error.clone());
             if self.state.send_replace(trouble.clone()) != trouble {
                 tracing::warn!(error, "the relay is stuck: {error}; trying again");
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return lease.release().await,
+                () = lease.lost() => break,
+                there = topics.present() => if there.is_err() {
+                    // Another relay may reach it.
+                    return lease.release().await;
+                }
             }
             tokio::select! {
                 () = shutdown.cancelled() => return lease.release().await,

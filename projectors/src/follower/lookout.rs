@@ -13,7 +13,7 @@ use crate::mirror::Partitions;
 use crate::relay;
 
 /// How often somebody looks while there is news, and while there is none.
-const LOOKS: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(500));
+const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 /// How long there is news after the last.
 const NEWS: Duration = Duration::from_secs(1);
 
@@ -87,9 +87,7 @@ impl Looking {
 
     async fn look(&self) -> Result<Seen> {
         let since = Instant::now();
-        let mirrored = relay::mirrored(self.log.pool()).await?;
-        // After it: the log is never behind its mirror.
-        let head = self.log.head().await?;
+        let (mirrored, head) = relay::mirrored_of(self.log.pool()).await?;
         Ok(Seen {
             since,
             head,

@@ -31,6 +31,8 @@ pub(super) struct Leader<'a> {
     pub(super) kafka: &'a Kafka,
     pub(super) topics: &'a Topics,
     pub(super) lease: &'a Lease,
+    /// How long Kafka may acknowledge nothing.
+    pub(super) silence: Duration,
     pub(super) state: &'a watch::Sender<RelayState>,
     /// Everything up to here is to be mirrored; `None`: for ever.
     pub(super) until: Option<i64>,

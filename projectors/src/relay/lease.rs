@@ -20,6 +20,9 @@ pub struct Pace {
     pub renew: Duration,
     /// How often the others look whether it is free.
     pub look: Duration,
+    /// How long Kafka may acknowledge nothing before its holder begins anew, or leaves it to others where Kafka can't be
+    /// reached from here.
+    pub silence: Duration,
 }
 
 impl Default for Pace {
@@ -28,6 +31,7 @@ impl Default for Pace {
             lease: Duration::from_secs(10),
             renew: Duration::from_secs(3),
             look: Duration::from_secs(2),
+            silence: Duration::from_secs(15),
         }
     }
 }

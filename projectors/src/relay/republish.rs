@@ -49,13 +49,15 @@ pub async fn republish(
         position: from,
         partitions: ends(log, Partitions::empty(counts), from).await?,
     };
-    let lease = Lease::seize(log.pool(), &holder(), Pace::default(), &mirrored).await?;
+    let pace = Pace::default();
+    let lease = Lease::seize(log.pool(), &holder(), pace, &mirrored).await?;
     let (state, _) = watch::channel(RelayState::Leading);
     let mut leader = Leader {
         log,
         kafka,
         topics: &topics,
         lease: &lease,
+        silence: pace.silence,
         state: &state,
         until: Some(head),
         told_empty: proto::Topic::ALL.to_vec(),

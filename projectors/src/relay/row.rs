@@ -30,6 +30,21 @@ pub async fn mirrored(pool: &PgPool) -> Result<Mirrored> {
     })
 }
 
+/// How far the log is mirrored, and how far it goes, both of one moment.
+pub(crate) async fn mirrored_of(pool: &PgPool) -> Result<(Mirrored, i64)> {
+    let (position, Json(partitions), head) = sqlx::query_as(
+        "select relay.position, relay.partitions, log_head.position from relay, log_head",
+    )
+    .fetch_one(pool)
+    .await
+    .context("cannot read how far the log is mirrored")?;
+    let mirrored = Mirrored {
+        position,
+        partitions,
+    };
+    Ok((mirrored, head))
+}
+
 /// The row as it is when the lease is taken.
 #[derive(Debug, FromRow)]
 pub(crate) struct Taken {

@@ -110,6 +110,10 @@ impl<'a> Run<'a> {
                     }
                 }
                 () = until(self.silent_since.map(|since| since + SILENCE)), if !self.told => self.tell_silence(),
+                () = until(self.silent_since.map(|since| since + self.leader.silence)) => {
+                    let (brokers, silence) = (&self.leader.kafka.brokers, self.leader.silence);
+                    bail!("Kafka at {brokers} has acknowledged nothing for {silence:?}");
+                }
                 page = incoming.recv(), if takes => {
                     let page = page.context("nobody reads the log any more")?;
                     match page {

@@ -56,6 +56,27 @@ async fn a_relay_waits_for_its_broker_at_the_start() {
 }
 
 #[tokio::test]
+async fn a_relay_that_kafka_does_not_answer_leaves_the_lease_to_others() {
+    let (log, cluster) = (recorded().await, cluster());
+    let mut relay = relay(&log, &cluster.kafka);
+    relay.leads().await;
+    cluster.mock.broker_down(-1).expect("it goes");
+    let head = busy(&log, 20).await;
+    relay
+        .is(|state| matches!(state, RelayState::WaitingForKafka(_)))
+        .await;
+    let free: bool = sqlx::query_scalar("select leased_until <= clock_timestamp() from relay")
+        .fetch_one(&log.pool)
+        .await
+        .expect("the row");
+    assert!(free, "it keeps what it can't use");
+    cluster.mock.broker_up(-1).expect("it comes");
+    reaches(&log.pool, head).await;
+    relay.end().await;
+    cluster.holds(&log.log()).await;
+}
+
+#[tokio::test]
 async fn a_relay_ends_in_time_without_a_broker() {
     let (log, cluster) = (recorded().await, cluster());
     let mut relay = relay(&log, &cluster.kafka);

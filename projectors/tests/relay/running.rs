@@ -18,6 +18,7 @@ pub const PACE: Pace = Pace {
     lease: Duration::from_millis(1_500),
     renew: Duration::from_millis(300),
     look: Duration::from_millis(200),
+    silence: Duration::from_secs(7),
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
