@@ -22,6 +22,10 @@ use crate::checkpoint::{self, Place};
 use crate::mirror::{Kafka, Partitions};
 use crate::runner::Follower;
 
+/// After so many times in a row that something mirrored did not come, the membership is made anew.
+const DEAF: u32 = 3;
+/// Not before a membership has lasted for so long: groups take their time to share the partitions.
+const SETTLED: Duration = Duration::from_secs(30);
 /// How often a projection looks whether its tables are still as it left them.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a member may take to be given partitions before its records are waited for all the same.
@@ -67,6 +71,7 @@ pub(crate) async fn follow_mirror(
         snapshot: None,
         member: None,
         preparing: None,
+        overdue: 0,
         told: false,
         told_foreign: false,
     };
@@ -101,6 +106,8 @@ struct Following<'a> {
     snapshot: Option<Snapshot>,
     member: Option<Member>,
     preparing: Option<BoxFuture<'static, Result<()>>>,
+    /// How often in a row something mirrored did not come, and was read from the log.
+    overdue: u32,
     /// That the broker does not answer was logged.
     told: bool,
     /// That topics hold records of another log was logged.
@@ -303,6 +310,19 @@ impl Following<'_> {
         Ok(())
     }
 
+    /// Leaves the group for a new membership: one whose topics were made anew while the broker came and went may fetch
+    /// nothing of them any more, without an error.
+    fn join_anew(&mut self) {
+        self.overdue = 0;
+        let name = self.follower.projection.name();
+        tracing::warn!(
+            projection = name,
+            "projection {name} gets records late or not at all from Kafka: it joins its group anew"
+        );
+        self.preparing = None;
+        self.member = None;
+    }
+
     /// Raises the position to where the mirror was, once every partition has come that far.
     async fn raise(&mut self, seen: &Seen) -> Result<()> {
         let topics: &[Topic] = self.follower.projection.topics();
@@ -310,9 +330,16 @@ impl Following<'_> {
             snapshot.compare(&self.place);
             if snapshot.is_overdue() {
                 self.fill(snapshot.position).await?;
+                self.overdue += 1;
+                let settled = |since: Instant| since.elapsed() >= SETTLED;
+                let subscribed = self.member.as_ref().and_then(Member::subscribed);
+                if self.overdue >= DEAF && subscribed.is_some_and(settled) {
+                    self.join_anew();
+                }
             } else if snapshot.is_reached(seen, topics) {
                 let (projection, log) = (self.follower.projection, self.tables.identity.id);
                 let connection = &mut *self.tables.connection;
+                self.overdue = 0;
                 let (to, reached) = (snapshot.position, &snapshot.partitions);
                 if checkpoint::raise(connection, projection, log, to, reached).await? {
                     self.place.position = self.place.position.max(to);
