@@ -23,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use lease::Pace;
 pub use republish::{Republished, republish};
-pub(crate) use row::mirrored_of;
 pub use row::{Mirrored, mirrored};
+pub(crate) use row::{Reached, reached};
 
 use crate::mirror::Kafka;
 use crate::mirror::topics::Topics;

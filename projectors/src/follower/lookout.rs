@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::mirror::Partitions;
-use crate::relay;
+use crate::relay::{self, Reached};
 
 /// How often somebody looks while there is news, and while there is none.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
@@ -87,7 +87,7 @@ impl Looking {
 
     async fn look(&self) -> Result<Seen> {
         let since = Instant::now();
-        let (mirrored, head) = relay::mirrored_of(self.log.pool()).await?;
+        let Reached { mirrored, head } = relay::reached(self.log.pool()).await?;
         Ok(Seen {
             since,
             head,

@@ -223,8 +223,9 @@ impl Following<'_> {
         Ok(())
     }
 
-    /// The partitions are others than before: what was received from those is of no use.
+    /// With another membership: what this one receives is of no use. The log is read until that one is there.
     fn begin_anew(&mut self) {
+        self.overdue = 0;
         self.member = None;
         self.preparing = None;
         self.snapshot = None;
@@ -313,14 +314,13 @@ impl Following<'_> {
     /// Leaves the group for a new membership: one whose topics were made anew while the broker came and went may fetch
     /// nothing of them any more, without an error.
     fn join_anew(&mut self) {
-        self.overdue = 0;
         let name = self.follower.projection.name();
         tracing::warn!(
             projection = name,
-            "projection {name} gets records late or not at all from Kafka: it joins its group anew"
+            "projection {name} gets records late or not at all from Kafka: it joins its group anew, and reads the log \
+             meanwhile"
         );
-        self.preparing = None;
-        self.member = None;
+        self.begin_anew();
     }
 
     /// Raises the position to where the mirror was, once every partition has come that far.
@@ -335,6 +335,7 @@ impl Following<'_> {
                 let subscribed = self.member.as_ref().and_then(Member::subscribed);
                 if self.overdue >= DEAF && subscribed.is_some_and(settled) {
                     self.join_anew();
+                    return Ok(());
                 }
             } else if snapshot.is_reached(seen, topics) {
                 let (projection, log) = (self.follower.projection, self.tables.identity.id);

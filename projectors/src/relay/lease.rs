@@ -62,14 +62,8 @@ impl Lease {
         let Some(taken) = taken.context("cannot ask for the relay's lease")? else {
             return Ok(None);
         };
-        let mirrored = Mirrored {
-            position: taken.position,
-            partitions: taken.partitions.0,
-        };
-        Ok(Some((
-            Self::held_since(asked, pool, taken.epoch, pace),
-            mirrored,
-        )))
+        let lease = Self::held_since(asked, pool, taken.epoch, pace);
+        Ok(Some((lease, taken.mirrored)))
     }
 
     /// Whoever holds it; the row starts anew from there. Waits until a holder that was alive has noticed.

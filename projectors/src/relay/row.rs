@@ -10,47 +10,44 @@ use sqlx::{FromRow, PgPool};
 use crate::mirror::Partitions;
 
 /// How far the log is mirrored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Mirrored {
     /// Everything up to here is acknowledged by Kafka.
     pub position: i64,
     /// The last position in each partition as of `position`; empty before the first relay has led.
+    #[sqlx(json)]
     pub partitions: Partitions,
 }
 
 /// How far the log is mirrored.
 pub async fn mirrored(pool: &PgPool) -> Result<Mirrored> {
-    let (position, Json(partitions)) = sqlx::query_as("select position, partitions from relay")
-        .fetch_one(pool)
-        .await
-        .context("cannot read how far the log is mirrored")?;
-    Ok(Mirrored {
-        position,
-        partitions,
-    })
+    Ok(reached(pool).await?.mirrored)
 }
 
-/// How far the log is mirrored, and how far it goes, both of one moment.
-pub(crate) async fn mirrored_of(pool: &PgPool) -> Result<(Mirrored, i64)> {
-    let (position, Json(partitions), head) = sqlx::query_as(
-        "select relay.position, relay.partitions, log_head.position from relay, log_head",
+/// How far the log is mirrored, and how far it goes: both of one moment.
+#[derive(Debug, FromRow)]
+pub(crate) struct Reached {
+    #[sqlx(flatten)]
+    pub mirrored: Mirrored,
+    pub head: i64,
+}
+
+/// How far the log is mirrored, and how far it goes.
+pub(crate) async fn reached(pool: &PgPool) -> Result<Reached> {
+    sqlx::query_as(
+        "select relay.position, relay.partitions, log_head.position as head from relay, log_head",
     )
     .fetch_one(pool)
     .await
-    .context("cannot read how far the log is mirrored")?;
-    let mirrored = Mirrored {
-        position,
-        partitions,
-    };
-    Ok((mirrored, head))
+    .context("cannot read how far the log is mirrored")
 }
 
 /// The row as it is when the lease is taken.
 #[derive(Debug, FromRow)]
 pub(crate) struct Taken {
     pub epoch: i64,
-    pub position: i64,
-    pub partitions: Json<Partitions>,
+    #[sqlx(flatten)]
+    pub mirrored: Mirrored,
 }
 
 /// Takes the lease where nobody holds it.
