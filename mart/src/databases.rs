@@ -180,7 +180,7 @@ impl Servers {
         )
     }
 
-    /// The event store's database, made where it is missing.
+    /// The event store's database, made where it is missing, with its tables.
     pub(crate) async fn event_store(&self, settings: &Settings) -> anyhow::Result<PgPool> {
         let database = DatabaseNames::default().event_store;
         let options = self
@@ -191,7 +191,12 @@ impl Servers {
                 database,
             )
             .await?;
-        Ok(self.pool(options, STORE_CONNECTIONS))
+        let store = self.pool(options, STORE_CONNECTIONS);
+        event_store::MIGRATOR
+            .run(&store)
+            .await
+            .context("can't make the event store's tables")?;
+        Ok(store)
     }
 
     /// The read models' databases, made where they are missing.

@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
 use service::Settings;
-use sqlx::PgPool;
 use tokio::time::Instant;
 
 use crate::{databases::Servers, waiting::Waiting};
@@ -27,16 +25,6 @@ pub(crate) async fn servers(settings: &Settings) -> anyhow::Result<Servers> {
             started => return started,
         }
     }
-}
-
-/// The event store's database, with its tables.
-pub(crate) async fn event_store(settings: &Settings, servers: &Servers) -> anyhow::Result<PgPool> {
-    let pool = servers.event_store(settings).await?;
-    event_store::MIGRATOR
-        .run(&pool)
-        .await
-        .context("can't prepare the event store")?;
-    Ok(pool)
 }
 
 fn is_locked(error: &anyhow::Error) -> bool {

@@ -61,7 +61,7 @@ async fn publish(
     from: i64,
     signalled: &CancellationToken,
 ) -> anyhow::Result<Republished> {
-    let log = Log::open(errand::event_store(settings, servers).await?);
+    let log = Log::open(servers.event_store(settings).await?);
     let bar = ProgressBar::new(0);
     let style = "{bar:40} {pos} of {len} events, {per_sec}, {eta} left";
     bar.set_style(

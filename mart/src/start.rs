@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use event_store::{EventStore, Log};
-use projectors::{Progress, ReadDatabases, relay::Relay};
+use projectors::{Progress, ReadDatabases, mirror::Kafka, relay::Relay};
 use read_api::Reader;
 use service::{Common, Profile, Service, Settings, settings::SettingError};
 use sqlx::PgPool;
@@ -74,7 +74,7 @@ impl Shop {
         let started = async {
             anyhow::Ok((
                 servers.notes(settings)?,
-                Parts::start(settings, roles, &servers).await?,
+                Parts::start(settings, roles, kafka, &servers).await?,
             ))
         };
         match started.await {
@@ -94,13 +94,17 @@ impl Shop {
 }
 
 impl Parts {
-    async fn start(settings: &Settings, roles: &[Role], servers: &Servers) -> anyhow::Result<Self> {
+    async fn start(
+        settings: &Settings,
+        roles: &[Role],
+        kafka: Option<Kafka>,
+        servers: &Servers,
+    ) -> anyhow::Result<Self> {
         // What everything stands on: ports, and databases with their tables.
         let common = common(settings)?;
         let ports = ports::open(settings.bind, settings.first_port, open_services(roles)).await?;
-        let store = store(settings, servers).await?;
+        let store = servers.event_store(settings).await?;
         let read_models = read_models(settings, roles, servers, &store).await?;
-        let kafka = mirror::kafka(settings);
         let mailer = read_models
             .as_ref()
             .map(|databases| mails::mailer(settings, databases))
@@ -142,7 +146,7 @@ impl Parts {
                         &log,
                         databases,
                         progress,
-                        mirror::kafka(settings).as_ref(),
+                        kafka.as_ref(),
                         &stops.projections,
                     ),
                 );
@@ -279,15 +283,6 @@ fn open_services(roles: &[Role]) -> Vec<Service> {
     } else {
         vec![Service::Operator]
     }
-}
-
-async fn store(settings: &Settings, servers: &Servers) -> anyhow::Result<PgPool> {
-    let store = servers.event_store(settings).await?;
-    event_store::MIGRATOR
-        .run(&store)
-        .await
-        .context("can't make the event store's tables")?;
-    Ok(store)
 }
 
 async fn read_models(

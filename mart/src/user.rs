@@ -42,6 +42,6 @@ pub async fn revoke(settings: &Settings, who: &RoleOf) -> anyhow::Result<()> {
 
 async fn open(settings: &Settings) -> anyhow::Result<(EventStore, Servers)> {
     let servers = errand::servers(settings).await?;
-    let pool = errand::event_store(settings, &servers).await?;
+    let pool = servers.event_store(settings).await?;
     Ok((EventStore::open(pool).await?, servers))
 }

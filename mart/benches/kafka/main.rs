@@ -6,7 +6,11 @@
 //! `cargo bench -p mart --bench kafka`; needs Java 17 and, the first time, Maven (`.ci/kafka/kafka.sh`). Loopback only.
 //! `ORDERS`, `EVENTS` and `ROUNDS` choose other amounts.
 
+#[path = "../../tests/mirror/broker.rs"]
+#[expect(dead_code, reason = "the mirror's tests do more to their brokers")]
 mod broker;
+#[path = "../../tests/mirror/children.rs"]
+mod children;
 mod latency;
 mod shop;
 mod throughput;
@@ -30,7 +34,7 @@ async fn main() -> Result<()> {
     provider
         .install_default()
         .map_err(|_| "there is one already")?;
-    let broker = broker::Broker::start()?;
+    let broker = broker::Broker::start().await;
     let folder = tempfile::tempdir()?;
     let (direct, mirrored) = latency::compare(folder.path(), &broker, orders).await?;
     println!("{orders} orders at 50 a second, each read by another process with the write's token");

@@ -2,12 +2,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use embedded_postgres::{Server, Settings};
 use sqlx::PgPool;
 
-use crate::Result;
+use crate::{Result, children};
 
 /// The databases, durable as in a shop that earns money.
 pub struct Databases {
@@ -48,7 +48,7 @@ impl Process {
 
     /// The same, where the databases are known by their address.
     pub fn start_at(role: &str, databases: &str, kafka: Option<&str>) -> Result<Self> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mart"));
+        let mut command = children::command(env!("CARGO_BIN_EXE_mart"));
         command
             .args(["up", "--role", role])
             .env_clear()
@@ -63,7 +63,7 @@ impl Process {
             command.env("KAFKA_BROKERS", brokers);
         }
         let mut process = Self {
-            child: command.spawn()?,
+            child: children::spawn(command),
             urls: Vec::new(),
         };
         let said = process.child.stdout.take().ok_or("it has no output")?;

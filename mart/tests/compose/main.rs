@@ -13,6 +13,10 @@ mod health;
 mod image;
 mod native;
 mod promises;
+#[path = "../common/readme.rs"]
+mod readme;
+#[path = "../common/shell.rs"]
+mod shell;
 #[path = "../../../projectors/tests/shop/smtp.rs"]
 #[expect(
     dead_code,

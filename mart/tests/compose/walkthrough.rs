@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use futures::stream::{StreamExt as _, iter};
@@ -11,26 +9,8 @@ use rand::seq::SliceRandom as _;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::file::text;
 use crate::native::{Process, Street};
-
-/// The README's blocks, in order.
-fn walk() -> String {
-    let readme = text("README.md");
-    let (_, rest) = readme
-        .split_once("<!-- walk-through: begin -->")
-        .expect("a beginning");
-    let (part, _) = rest
-        .split_once("<!-- walk-through: end -->")
-        .expect("an end");
-    let blocks: Vec<_> = part
-        .split("```bash\n")
-        .skip(1)
-        .map(|block| block.split("```").next().expect("a block"))
-        .collect();
-    assert!(blocks.len() >= 4, "{} blocks", blocks.len());
-    blocks.join("\n")
-}
+use crate::shell::{bash, walk};
 
 /// Whoever types this takes a second between a write and a look at it; the script, which takes none, shows the token of
 /// the last write.
@@ -40,21 +20,6 @@ curl() {
   command curl -H @token "$@"
 }
 "#;
-
-fn bash(folder: &Path, script: &str) -> String {
-    let ran = Command::new("bash")
-        .args(["-euc", script])
-        .env("CURL_HOME", folder)
-        .current_dir(folder)
-        .output()
-        .expect("bash and curl are there");
-    assert!(
-        ran.status.success(),
-        "{script}\n{}",
-        String::from_utf8_lossy(&ran.stderr)
-    );
-    String::from_utf8(ran.stdout).expect("text")
-}
 
 fn client(from: Ipv4Addr) -> reqwest::Client {
     // Somebody was here before, after the first time.

@@ -16,6 +16,8 @@ mod mirrored;
 mod poison;
 mod process;
 mod read_models;
+#[path = "../common/readme.rs"]
+mod readme;
 mod rebalance;
 mod records;
 mod republish;

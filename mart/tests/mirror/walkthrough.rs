@@ -10,20 +10,14 @@ use service::Service;
 
 use crate::front::Front;
 use crate::load::{client, told};
+use crate::readme::walk_through;
 use crate::shop::Shop;
 use crate::topics::of_the_mirror;
 
 /// The examples between these words, as the README has them.
 fn examples() -> Vec<String> {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"))
-        .expect("it is there");
-    let (_, rest) = readme
-        .split_once("<!-- walk-through: begin -->")
-        .expect("a beginning");
-    let (part, _) = rest
-        .split_once("<!-- walk-through: end -->")
-        .expect("an end");
-    part.split("run <<'EXAMPLE'\n")
+    walk_through()
+        .split("run <<'EXAMPLE'\n")
         .skip(1)
         .map(|example| example.split("EXAMPLE").next().expect("its end").to_owned())
         .collect()

@@ -18,6 +18,10 @@ mod prices;
 mod products;
 mod program;
 mod races;
+#[path = "../common/readme.rs"]
+mod readme;
+#[path = "../common/shell.rs"]
+mod shell;
 mod stock;
 mod users;
 mod walkthrough;

@@ -1,13 +1,13 @@
 //! The curl examples, verbatim, with real curl: the ones that the README shows.
 
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 use service::Service;
 
 use crate::customer::id;
 use crate::program::{Place, Program};
+use crate::shell::{bash, walk};
 
 const REGISTER: &str = r#"curl -X POST "http://localhost:8003/user/register" \
   -H "Content-Type: application/json" \
@@ -74,21 +74,6 @@ fn lead_curl_to(shop: &Program, folder: &Path) {
     .expect("ours");
 }
 
-fn bash(folder: &Path, script: &str) -> String {
-    let ran = Command::new("bash")
-        .args(["-euc", script])
-        .env("CURL_HOME", folder)
-        .current_dir(folder)
-        .output()
-        .expect("bash and curl are there");
-    assert!(
-        ran.status.success(),
-        "{script}\n{}",
-        String::from_utf8_lossy(&ran.stderr)
-    );
-    String::from_utf8(ran.stdout).expect("text")
-}
-
 #[test]
 fn the_examples_work_as_they_stand() {
     let place = Place::prepared();
@@ -140,30 +125,17 @@ fn the_examples_work_as_they_stand() {
 /// The README's own blocks, in order, in one shell: what it shows a newcomer is what works.
 #[test]
 fn the_readme_s_walk_through_runs_from_top_to_bottom() {
-    let readme = &std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"))
-        .expect("it is there");
+    let walk = walk();
     for example in [REGISTER, LOGIN, PRODUCT, INVENTORY, ORDER, PAYMENT, REFRESH] {
         assert!(
-            readme.contains(example),
+            walk.contains(example),
             "the README does not show\n{example}"
         );
     }
-    let (_, rest) = readme
-        .split_once("<!-- walk-through: begin -->")
-        .expect("a beginning");
-    let (part, _) = rest
-        .split_once("<!-- walk-through: end -->")
-        .expect("an end");
-    let blocks: Vec<_> = part
-        .split("```bash\n")
-        .skip(1)
-        .map(|block| block.split("```").next().expect("a block"))
-        .collect();
-    assert!(blocks.len() >= 4, "{} blocks", blocks.len());
     let place = Place::prepared();
     let shop = place.start();
     lead_curl_to(&shop, place.folder());
-    let told = bash(place.folder(), &blocks.join("\n"));
+    let told = bash(place.folder(), &walk);
     for word in [
         "john_doe",
         "access_token",
