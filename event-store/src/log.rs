@@ -17,6 +17,22 @@ use crate::subscription::Subscription;
 use crate::trace;
 use crate::upcasters::Attempts;
 
+/// The columns of `events` that an event is made of, for [`concat!`]: what [`published`] and [`StoredEvent`] read.
+macro_rules! columns {
+    () => {
+        "position, event_id, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, \
+         recorded_at"
+    };
+}
+pub(crate) use columns;
+
+/// A page of the log: after `$1`, at most `$2`.
+const PAGE: &str = concat!(
+    "select ",
+    columns!(),
+    " from events where position > $1 order by position limit $2"
+);
+
 /// The log, for reading. Cheap to clone.
 #[derive(Clone)]
 pub struct Log {
@@ -76,16 +92,12 @@ impl Log {
 
     /// At most `limit` events after `after`, as they are stored.
     pub async fn stored(&self, after: i64, limit: i64) -> Result<Vec<StoredEvent>> {
-        sqlx::query_as(
-            "select position, event_id, aggregate_type, aggregate_id, sequence, event_type, event_version, payload,
-                    metadata, recorded_at
-             from events where position > $1 order by position limit $2",
-        )
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await
-        .context("cannot read the log")
+        sqlx::query_as(PAGE)
+            .bind(after)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+            .context("cannot read the log")
     }
 
     /// Follows the log from just after `after`.
@@ -114,16 +126,12 @@ pub(crate) async fn head(executor: impl PgExecutor<'_>) -> sqlx::Result<i64> {
 }
 
 pub(crate) async fn read(pool: &PgPool, after: i64, limit: i64) -> Result<Page> {
-    let rows = sqlx::query(
-        "select position, event_id, aggregate_type, aggregate_id, sequence, event_type, event_version, payload,
-                metadata, recorded_at
-         from events where position > $1 order by position limit $2",
-    )
-    .bind(after)
-    .bind(limit)
-    .fetch_all(pool)
-    .await
-    .context("cannot read the log")?;
+    let rows = sqlx::query(PAGE)
+        .bind(after)
+        .bind(limit)
+        .fetch_all(pool)
+        .await
+        .context("cannot read the log")?;
     let last = rows.last().map_or(after, |row| row.get("position"));
     // Positions are dense: a hole means that rows were taken away, and skipping it would hide that for ever.
     anyhow::ensure!(

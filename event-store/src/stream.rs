@@ -7,17 +7,17 @@ use domain::{Aggregate as _, account, order, payment, product, stock};
 use proto::Topic;
 use uuid::Uuid;
 
-use crate::log::{Log, Published, published};
+use crate::log::{Log, Published, columns, published};
 use crate::upcasters::Attempts;
 
 impl Log {
     /// Every published event of one aggregate, in order: of the one of that id in the topic's context.
     pub async fn stream(&self, topic: Topic, id: Uuid) -> Result<Vec<Arc<Published>>> {
-        let rows = sqlx::query(
-            "select position, event_id, aggregate_type, aggregate_id, sequence, event_type, event_version, payload,
-                    metadata, recorded_at
-             from events where aggregate_type = $1 and aggregate_id = $2 order by sequence",
-        )
+        let rows = sqlx::query(concat!(
+            "select ",
+            columns!(),
+            " from events where aggregate_type = $1 and aggregate_id = $2 order by sequence"
+        ))
         .bind(aggregate_type(topic))
         .bind(id.to_string())
         .fetch_all(self.pool())

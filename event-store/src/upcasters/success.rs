@@ -13,7 +13,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
 
-use crate::log::{Published, published};
+use crate::log::{Published, columns, published};
 
 const NAME: &str = "succeeded";
 const VERSION: &str = "1";
@@ -53,13 +53,12 @@ impl Attempts {
         if payments.is_empty() {
             return Ok(Self::default());
         }
-        let attempts = sqlx::query(
-            "select distinct on (aggregate_id)
-                    position, event_id, aggregate_type, aggregate_id, sequence, event_type, event_version, payload,
-                    metadata, recorded_at
-             from events where aggregate_type = $1 and aggregate_id = any($2) and event_type = 'attempted'
-             order by aggregate_id, sequence desc",
-        )
+        let attempts = sqlx::query(concat!(
+            "select distinct on (aggregate_id) ",
+            columns!(),
+            " from events where aggregate_type = $1 and aggregate_id = any($2) and event_type = 'attempted'
+              order by aggregate_id, sequence desc",
+        ))
         .bind(payment::Payment::TYPE)
         .bind(&payments)
         .fetch_all(pool)
