@@ -1,5 +1,6 @@
 //! Read models: one pure fold and its tables each; the runner and the mailer.
 
+mod beside;
 mod checkpoint;
 mod databases;
 mod follower;
