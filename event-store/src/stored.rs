@@ -136,4 +136,6 @@ impl Raw<'_> {
 }
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;
