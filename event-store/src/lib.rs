@@ -16,6 +16,7 @@ mod load;
 mod log;
 mod publish;
 mod recent;
+pub mod seal;
 mod statement;
 mod stored;
 mod stream;

@@ -1,0 +1,262 @@
+//! Sealing, off the commands' path: what is new is read back in rounds, and each round ends with a signed checkpoint.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, PgPool};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::checkpoint::Checkpoint;
+use super::files::Files;
+use super::key::SigningKey;
+use super::leaf::{Leaf, leaf_columns};
+use super::refusal::Refusal;
+use super::tables::{self, Growing, Tiles};
+use super::{SealState, start};
+use crate::Log;
+use crate::log::head;
+
+/// How often what is new is sealed.
+const ROUND: Duration = Duration::from_millis(500);
+/// Events that one checkpoint seals at most, and that one read fetches.
+const LONGEST_ROUND: i64 = 10_000;
+const PAGE: i64 = 1_000;
+/// How often whoever waits looks whether it may seal.
+const WAIT: Duration = Duration::from_secs(1);
+/// The longest pause before the next try when something is in the way.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// How long the last round may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// "martseal": of all processes, whoever holds this advisory lock seals.
+const LOCK: i64 = 0x6d61_7274_7365_616c;
+
+/// Seals the log.
+pub struct Sealer {
+    pool: PgPool,
+    directory: PathBuf,
+    key: SigningKey,
+    state: watch::Sender<SealState>,
+}
+
+/// The one that seals.
+struct Sealing<'a> {
+    connection: PgConnection,
+    files: Files,
+    log: Uuid,
+    tree: Growing,
+    latest: Option<(Checkpoint, String)>,
+    sealer: &'a Sealer,
+}
+
+impl Sealer {
+    /// `directory` is where the signed checkpoints are kept, outside the database.
+    #[must_use]
+    pub fn new(log: &Log, directory: PathBuf, key: SigningKey) -> Self {
+        Self {
+            pool: log.pool().clone(),
+            directory,
+            key,
+            state: watch::Sender::default(),
+        }
+    }
+
+    /// How far the log is sealed, and what is in the way.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<SealState> {
+        self.state.subscribe()
+    }
+
+    /// Seals what is appended until told to stop, then what is left.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut pause = ROUND;
+        while !shutdown.is_cancelled() {
+            let error = match self.seal(&shutdown).await {
+                Ok(()) => break,
+                Err(error) => error,
+            };
+            pause = if self.tell(&error) {
+                ROUND
+            } else {
+                (pause * 2).min(LONGEST_PAUSE)
+            };
+            shutdown.run_until_cancelled(sleep(pause)).await;
+        }
+        let last = async {
+            match self.begin().await? {
+                Some(mut sealing) => sealing.catch_up().await,
+                None => Ok(()),
+            }
+        };
+        let done = timeout(PATIENCE, last).await;
+        if let Err(error) = done.unwrap_or_else(|_| Err(anyhow!("the database is too slow"))) {
+            self.tell(&error);
+        }
+    }
+
+    /// Waits for its turn, then seals until told to stop.
+    async fn seal(&self, shutdown: &CancellationToken) -> Result<()> {
+        let mut sealing = loop {
+            if let Some(sealing) = self.begin().await? {
+                break sealing;
+            }
+            if shutdown.run_until_cancelled(sleep(WAIT)).await.is_none() {
+                return Ok(());
+            }
+        };
+        loop {
+            sealing.catch_up().await?;
+            if shutdown.run_until_cancelled(sleep(ROUND)).await.is_none() {
+                return sealing.connection.close().await.map_err(Into::into);
+            }
+        }
+    }
+
+    /// Takes up sealing where it ended; `None` while another process seals.
+    async fn begin(&self) -> Result<Option<Sealing<'_>>> {
+        let mut connection = PgConnection::connect_with(&self.pool.connect_options())
+            .await
+            .context("cannot connect to the event store")?;
+        let mine: bool = sqlx::query_scalar("select pg_try_advisory_lock($1)")
+            .bind(LOCK)
+            .fetch_one(&mut connection)
+            .await?;
+        let files = if mine {
+            Files::open(&self.directory)?
+        } else {
+            None
+        };
+        let Some(mut files) = files else {
+            let sealed = tables::latest(&mut connection).await?;
+            self.sealed(sealed.map_or(0, |(checkpoint, _)| checkpoint.size));
+            return Ok(None);
+        };
+        let (log, head): (Uuid, i64) =
+            sqlx::query_as("select id, position from log_identity, log_head")
+                .fetch_one(&mut connection)
+                .await
+                .context("cannot read which log this is")?;
+        let latest = start::agree(&mut connection, &mut files, log, &self.key.public()).await?;
+        let tree = match &latest {
+            Some((checkpoint, _)) => start::tree(&mut connection, checkpoint, head).await?,
+            None => Growing::default(),
+        };
+        self.sealed(tree.size);
+        Ok(Some(Sealing {
+            connection,
+            files,
+            log,
+            tree,
+            latest,
+            sealer: self,
+        }))
+    }
+
+    fn sealed(&self, position: i64) {
+        metrics::gauge!("mart_sealed_position").set(position as f64);
+        self.state.send_if_modified(|state| {
+            let new = SealState {
+                sealed: position,
+                trouble: None,
+            };
+            if state.trouble.is_some() {
+                tracing::info!(position, "sealing the log again");
+            }
+            let changed = *state != new;
+            *state = new;
+            changed
+        });
+    }
+
+    /// Tells what is in the way, once; whether it is new.
+    fn tell(&self, error: &anyhow::Error) -> bool {
+        let trouble = format!("{error:#}");
+        self.state.send_if_modified(|state| {
+            if state.trouble.as_ref() == Some(&trouble) {
+                return false;
+            }
+            if error.is::<Refusal>() {
+                tracing::error!(error = trouble, "the log is not sealed any more");
+            } else {
+                tracing::warn!(error = trouble, "cannot seal the log; trying again");
+            }
+            state.trouble = Some(trouble);
+            true
+        })
+    }
+}
+
+impl Sealing<'_> {
+    /// Seals all that is there.
+    async fn catch_up(&mut self) -> Result<()> {
+        while self.round().await? {}
+        Ok(())
+    }
+
+    /// Seals what is new, and signs for it; whether there may be more.
+    async fn round(&mut self) -> Result<bool> {
+        let mut tree = self.tree.clone();
+        let mut tiles = Tiles::default();
+        let end = self.tree.size + LONGEST_ROUND;
+        let more = loop {
+            let read = read(&mut self.connection, &mut tree, &mut tiles).await?;
+            if read < PAGE || tree.size >= end {
+                break read == PAGE;
+            }
+        };
+        let new = tree.size - self.tree.size;
+        if new == 0 {
+            metrics::gauge!("mart_unsealed_events").set(0.0);
+            return Ok(false);
+        }
+        let behind = if more {
+            head(&mut self.connection).await? - tree.size
+        } else {
+            0
+        };
+        tree.finish(&mut tiles);
+        let checkpoint = Checkpoint::sign(
+            &self.sealer.key,
+            self.log,
+            (tree.size, tree.root()),
+            self.latest.as_ref(),
+        );
+        let line = checkpoint.line();
+        tables::keep(&mut self.connection, &tiles, &line)
+            .await
+            .context("cannot keep what was sealed")?;
+        self.files.append(&checkpoint, &line).await?;
+        self.tree = tree;
+        self.latest = Some((checkpoint, line));
+        self.sealer.sealed(self.tree.size);
+        metrics::gauge!("mart_unsealed_events").set(behind as f64);
+        Ok(more)
+    }
+}
+
+/// Appends the next page's leaves to the tree; how many they are.
+async fn read(connection: &mut PgConnection, tree: &mut Growing, tiles: &mut Tiles) -> Result<i64> {
+    let rows = sqlx::query(concat!(
+        "select ",
+        leaf_columns!(),
+        " from events where position > $1 order by position limit $2"
+    ))
+    .bind(tree.size)
+    .bind(PAGE)
+    .fetch_all(connection)
+    .await
+    .context("cannot read the log")?;
+    for row in &rows {
+        let leaf = Leaf::read(row)?;
+        let expected = tree.size + 1;
+        if leaf.position != expected {
+            return Err(Refusal::Hole(expected, leaf.position).into());
+        }
+        tree.push(leaf.hash(), tiles);
+    }
+    Ok(i64::try_from(rows.len())?)
+}
