@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::Projection;
 
-pub(crate) use tables::{exists, quoted};
+pub(crate) use tables::{exists, quoted, shape};
 
 /// Events that are applied in one transaction.
 const PAGE: i64 = 2_000;
@@ -26,6 +26,7 @@ pub(crate) struct Beside {
     projection: &'static dyn Projection,
     schema: String,
     version: i32,
+    shape: i64,
     log: Option<Uuid>,
     position: i64,
 }
@@ -41,13 +42,15 @@ impl Beside {
     ) -> Result<Self> {
         let mut transaction = connection.begin().await?;
         tables::make(&mut transaction, projection, schema).await?;
+        let shape = shape(&mut transaction).await?;
         sqlx::query(&format!(
-            "insert into {}.checkpoint (projection, version, position, log) values ($1, $2, 0, $3)",
+            "insert into {}.checkpoint (projection, version, position, log, shape) values ($1, $2, 0, $3, $4)",
             quoted(schema),
         ))
         .bind(projection.name())
         .bind(projection.version())
         .bind(log.id)
+        .bind(shape)
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
@@ -55,6 +58,7 @@ impl Beside {
             projection,
             schema: schema.to_owned(),
             version: projection.version(),
+            shape,
             log: Some(log.id),
             position: 0,
         })
@@ -74,16 +78,22 @@ impl Beside {
         if !is_there {
             return Ok(None);
         }
-        let found: Option<(i32, Option<Uuid>, i64)> = sqlx::query_as(&format!(
-            "select version, log, position from {name}.checkpoint where projection = $1"
+        let found: Result<Option<(i32, i64, Option<Uuid>, i64)>, _> = sqlx::query_as(&format!(
+            "select version, shape, log, position from {name}.checkpoint where projection = $1"
         ))
         .bind(projection.name())
         .fetch_optional(connection)
-        .await?;
-        Ok(found.map(|(version, log, position)| Self {
+        .await;
+        let found = match found {
+            // Meanwhile it was dropped, or renamed.
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => None,
+            found => found?,
+        };
+        Ok(found.map(|(version, shape, log, position)| Self {
             projection,
             schema: schema.to_owned(),
             version,
+            shape,
             log,
             position,
         }))
@@ -98,9 +108,9 @@ impl Beside {
         Ok(())
     }
 
-    /// Where the tables are.
-    pub(crate) fn schema(&self) -> &str {
-        &self.schema
+    /// Whose tables they are.
+    pub(crate) fn projection(&self) -> &'static dyn Projection {
+        self.projection
     }
 
     /// Everything up to here is applied.
@@ -111,6 +121,11 @@ impl Beside {
     /// Of the fold that made them.
     pub(crate) fn version(&self) -> i32 {
         self.version
+    }
+
+    /// Whether they are what this program would make: by the same fold, and of this [`shape`].
+    pub(crate) fn fits(&self, shape: i64) -> bool {
+        self.version == self.projection.version() && self.shape == shape
     }
 
     /// Whether they were made from this log, which goes as far as they do.

@@ -1,6 +1,8 @@
 //! How far a projection has applied which log: one row beside its tables.
 
-use anyhow::{Context as _, Result, ensure};
+use std::cmp::Ordering;
+
+use anyhow::{Context as _, Result, bail};
 use event_store::Identity;
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection, PgExecutor};
@@ -76,7 +78,50 @@ pub(crate) enum WrongLog {
     },
 }
 
+/// The tables are of an earlier version: they are being rebuilt, and nothing else applies anything to them.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the tables of projection {name} are of version {tables}, this program makes version {program}: they are rebuilt, and \
+     stay as they are until then"
+)]
+pub(crate) struct Outdated {
+    name: &'static str,
+    tables: i32,
+    program: i32,
+}
+
+/// The live tables' row, locked.
+#[derive(FromRow)]
+pub(crate) struct Live {
+    pub version: i32,
+    pub position: i64,
+    #[sqlx(json)]
+    pub partitions: Partitions,
+    pub log: Option<Uuid>,
+    /// Of the first event that an aggregate waits behind.
+    parked_at: Option<i64>,
+}
+
+impl Live {
+    /// How far they are where they are furthest.
+    pub(crate) fn furthest(&self) -> i64 {
+        let entries = self.partitions.iter().map(|(_, _, entry)| entry);
+        entries.fold(self.position, i64::max)
+    }
+
+    /// Everything up to here is applied, with nothing left waiting.
+    pub(crate) fn complete(&self) -> i64 {
+        self.parked_at
+            .map_or(self.position, |at| self.position.min(at - 1))
+    }
+}
+
 impl Checkpoint {
+    /// Of the fold that made the tables.
+    pub(crate) fn version(&self) -> i32 {
+        self.version
+    }
+
     /// Refuses a log that is not its own, or that ends before it. Have the log's identity read after the row.
     pub(crate) fn check(&self, log: &Identity) -> Result<(), WrongLog> {
         self.check_id(log)?;
@@ -132,13 +177,22 @@ pub(crate) async fn place(
             found.context("its checkpoint is gone")?
         }
     };
-    ensure!(
-        found.version == projection.version(),
-        "the tables of projection {} are of version {}, this program knows version {}",
-        projection.name(),
-        found.version,
-        projection.version(),
-    );
+    let (name, tables, program) = (projection.name(), found.version, projection.version());
+    match tables.cmp(&program) {
+        Ordering::Equal => {}
+        Ordering::Less => {
+            return Err(Outdated {
+                name,
+                tables,
+                program,
+            }
+            .into());
+        }
+        Ordering::Greater => bail!(
+            "the tables of projection {name} are of version {tables}, this program knows version {program} only: \
+             start the newer program, or make them anew with this one: mart rebuild {name}"
+        ),
+    }
     found.check_id(log)?;
     Ok(Place {
         position: found.position,
@@ -148,7 +202,7 @@ pub(crate) async fn place(
 }
 
 /// Makes the row, or says whose it is where that is not known yet. Of several processes the first one does.
-async fn claim(
+pub(crate) async fn claim(
     connection: &mut PgConnection,
     projection: &dyn Projection,
     log: &Identity,
@@ -299,6 +353,45 @@ pub(crate) async fn lock(
     .fetch_optional(connection)
     .await?;
     Ok(locked.is_some())
+}
+
+/// Keeps everybody else from applying anything until the transaction ends, whatever version the tables are of.
+pub(crate) async fn lock_live(
+    connection: impl PgExecutor<'_>,
+    projection: &dyn Projection,
+) -> Result<Live, sqlx::Error> {
+    sqlx::query_as(
+        "select version, position, partitions, log,
+                (select min(position) from public.parked where projection = $1) as parked_at
+         from public.checkpoint where projection = $1 for update",
+    )
+    .bind(projection.name())
+    .fetch_one(connection)
+    .await
+}
+
+/// The tables are others now: of this program's version, with everything applied up to `position`, and nothing waits.
+/// What anybody knows of the row from before is no longer so.
+pub(crate) async fn switch(
+    connection: &mut PgConnection,
+    projection: &dyn Projection,
+    log: Uuid,
+    position: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update public.checkpoint set version = $2, position = $3, log = $4, partitions = '{}' where projection = $1",
+    )
+    .bind(projection.name())
+    .bind(projection.version())
+    .bind(position)
+    .bind(log)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("delete from public.parked where projection = $1")
+        .bind(projection.name())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// The names of the last partition of each topic, and of those that would come next: with the former listed and the

@@ -14,6 +14,7 @@ pub mod product;
 mod progress;
 mod projection;
 mod quantities;
+pub mod rebuild;
 pub mod relay;
 mod rows;
 mod runner;

@@ -11,10 +11,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::checkpoint::{Place, WrongLog};
+use crate::checkpoint::{Outdated, Place, WrongLog};
 use crate::follower::{self, Lookout};
 use crate::mirror::Kafka;
-use crate::{Progress, Projection, ReadDatabases, Watched, projections};
+use crate::{Progress, Projection, ReadDatabases, Watched, projections, rebuild};
 
 /// Pauses while something is wrong: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
@@ -26,6 +26,9 @@ const MEASURE: Duration = Duration::from_secs(5);
 /// Trouble (the database is away, an event can't be folded) is logged once, shown by `progress`, and tried again: a
 /// projection never skips an event. One whose tables are not of this log (see [`check`](crate::check)) stays in trouble
 /// and writes nothing until the next start.
+///
+/// A rebuild that was interrupted is gone on with. Tables of an earlier version than this program's are rebuilt: they are
+/// shown as they were until then.
 ///
 /// With `kafka` they follow the log's mirror there, and read from the log what is missing in it; an event that can't be
 /// folded goes to the dead letters then, and its aggregate waits for a start that can apply it.
@@ -53,6 +56,8 @@ pub fn run(
             shutdown: shutdown.clone(),
         };
         tasks.spawn(follower.run());
+        let (log, databases) = (log.clone(), databases.clone());
+        tasks.spawn(rebuild::tend(log, databases, projection, shutdown.clone()));
     }
     tasks.spawn(measure(log.clone(), progress.clone(), shutdown.clone()));
     tasks
@@ -78,6 +83,7 @@ impl Follower {
                 return;
             };
             let wrong_log = error.is::<WrongLog>();
+            let outdated = error.is::<Outdated>();
             let trouble = format!("{error:#}");
             // None when a page has been applied since the last trouble.
             let before = self.watched().trouble();
@@ -85,7 +91,11 @@ impl Follower {
             if before.is_none() {
                 pause = PAUSES.0;
             }
-            if before.as_ref() != Some(&trouble) {
+            if before.as_ref() == Some(&trouble) {
+                // Said before.
+            } else if outdated {
+                tracing::info!(projection = name, "{trouble}");
+            } else {
                 tracing::error!(
                     projection = name,
                     error = trouble,
@@ -100,6 +110,9 @@ impl Follower {
             if wrong_log {
                 // No second look: a log that is too short grows by other events than those that were applied.
                 return self.shutdown.cancelled().await;
+            }
+            if outdated {
+                pause = PAUSES.0;
             }
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
@@ -156,7 +169,7 @@ async fn measure(log: Log, progress: Progress, shutdown: CancellationToken) {
     }
 }
 
-fn gauge(name: &'static str, projection: &'static str, value: i64) {
+pub(crate) fn gauge(name: &'static str, projection: &'static str, value: i64) {
     #[expect(
         clippy::cast_precision_loss,
         reason = "a gauge is a float; positions stay exact up to 2^53"

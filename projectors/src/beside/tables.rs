@@ -21,7 +21,14 @@ pub(crate) async fn exists(
         .await
 }
 
-/// Makes the schema with empty tables, and with a `checkpoint` like the live one's.
+/// Which tables the live ones are: the last migration's number.
+pub(crate) async fn shape(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select coalesce(max(version), 0) from public._sqlx_migrations")
+        .fetch_one(connection)
+        .await
+}
+
+/// Makes the schema with empty tables, and with a `checkpoint` like the live one's that says the shape as well.
 pub(super) async fn make(
     transaction: &mut PgConnection,
     projection: &dyn Projection,
@@ -37,6 +44,11 @@ pub(super) async fn make(
         copy(transaction, schema, table).await?;
     }
     copy(transaction, schema, "checkpoint").await?;
+    let add = format!(
+        "alter table {}.checkpoint add column shape bigint not null",
+        quoted(schema)
+    );
+    transaction.execute(add.as_str()).await?;
     transaction
         .execute("select set_config('search_path', 'public', true)")
         .await?;
