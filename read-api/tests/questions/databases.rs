@@ -39,7 +39,8 @@ static TOGETHER: LazyLock<Migrator> = LazyLock::new(|| {
                 "alter table checkpoint add column",
                 "alter table checkpoint add column if not exists",
             )
-            .replace("create table parked", "create table if not exists parked");
+            .replace("create table parked", "create table if not exists parked")
+            .replace("create table rebuild", "create table if not exists rebuild");
         let (kind, no_tx) = (migration.migration_type, migration.no_tx);
         Migration::new(
             version,
