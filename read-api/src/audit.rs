@@ -1,4 +1,10 @@
-//! The events themselves, as they stand in the log: `GET /audit`.
+//! The events themselves, as they stand in the log: `GET /audit`, and the whole of it for `mart audit export`.
+
+mod export;
+pub(crate) mod places;
+mod secrets;
+mod select;
+mod walk;
 
 use axum::{
     extract::State,
@@ -9,7 +15,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use service::{Admin, Freshness, PageLimit, Query, Result, next_link_by};
-use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgPool};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -18,67 +24,74 @@ use crate::{
     reader::{Reader, database},
 };
 
-/// What is left out of payloads, however deep.
-const SECRETS: [&str; 2] = ["password_hash", "secret_digest"];
+pub use export::{Exported, Format, UnknownFormat, export};
 
 /// An event and who caused it.
-#[derive(Debug, Serialize, FromRow, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, FromRow, ToSchema)]
 pub struct AuditEntry {
     /// Place in the log, from 1
     #[schema(example = 7)]
-    position: i64,
+    pub position: i64,
+    /// Its own id
     #[schema(example = "0198c0de-0000-7000-8000-000000000004")]
-    event_id: Uuid,
+    pub event_id: Uuid,
     /// `product`, `stock`, `order`, `payment`, `account`, `claim` or `session`
     #[schema(example = "order")]
-    aggregate_type: String,
+    pub aggregate_type: String,
     /// The id that callers know it by
     #[schema(example = "0198c0de-0000-7000-8000-000000000003")]
-    aggregate_id: String,
+    pub aggregate_id: String,
     /// Place in its aggregate, from 1
     #[schema(example = 1)]
-    sequence: i64,
+    pub sequence: i64,
+    /// What happened
     #[schema(example = "placed")]
-    event_type: String,
+    pub event_type: String,
     /// Never falls with the position
-    recorded_at: DateTime<Utc>,
+    pub recorded_at: DateTime<Utc>,
     /// A user's id, `anonymous` or `system`
     #[schema(example = "0198c0de-0000-7000-8000-000000000002")]
-    actor: String,
+    pub actor: String,
     /// The request that led to it
     #[schema(example = "0198c0de-0000-7000-8000-000000000005")]
-    correlation_id: String,
-    /// The event or command that led to it, unless the request did
-    causation_id: Option<String>,
+    pub correlation_id: String,
+    /// The event or command that led to it; the request's own id where the request did
+    #[schema(example = "0198c0de-0000-7000-8000-000000000005")]
+    pub causation_id: String,
     /// As it is stored, without password hashes and token digests
     #[schema(value_type = Object)]
     #[sqlx(json)]
-    payload: Value,
+    pub payload: Value,
 }
 
-/// Which events.
-#[derive(Debug, Default, Deserialize, IntoParams)]
+/// Which events; all that is said must hold.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
+    /// `product`, `stock`, `order`, `payment`, `account`, `claim` or `session`
     #[param(example = "order")]
-    aggregate_type: Option<String>,
-    aggregate_id: Option<Uuid>,
+    pub aggregate_type: Option<String>,
+    /// The id that callers know it by
+    pub aggregate_id: Option<Uuid>,
+    /// What happened
     #[param(example = "placed")]
-    event_type: Option<String>,
+    pub event_type: Option<String>,
     /// A user's id, `anonymous` or `system`
     #[param(example = "anonymous")]
-    actor: Option<String>,
+    pub actor: Option<String>,
+    /// The request that led to it, as its `X-Request-Id` named it
+    pub correlation_id: Option<String>,
     /// Recorded at this time or later (RFC 3339)
-    from: Option<DateTime<Utc>>,
+    pub from: Option<DateTime<Utc>>,
     /// Recorded at this time or earlier (RFC 3339)
-    to: Option<DateTime<Utc>>,
+    pub to: Option<DateTime<Utc>>,
     /// Only later positions
-    after: Option<u64>,
+    pub after: Option<u64>,
     /// How many at most
     #[serde(default)]
     #[param(inline)]
-    limit: PageLimit,
+    pub limit: PageLimit,
 }
 
 /// Which page of one aggregate's events.
@@ -122,7 +135,9 @@ pub(crate) async fn list(
     Query(filter): Query<Filter>,
 ) -> Result<Response> {
     reader.remembers(freshness).await?;
-    let entries = select(reader.log.pool(), &filter).await.map_err(database)?;
+    let entries = first_page(reader.log.pool(), &filter)
+        .await
+        .map_err(database)?;
     Ok(answer(&uri, filter.limit, entries))
 }
 
@@ -140,7 +155,12 @@ pub(crate) async fn stream(
         limit: since.limit,
         ..Filter::default()
     };
-    select(pool, &filter).await.map_err(database)
+    first_page(pool, &filter).await.map_err(database)
+}
+
+async fn first_page(pool: &PgPool, filter: &Filter) -> sqlx::Result<Vec<AuditEntry>> {
+    let range = select::range(pool, filter).await?;
+    select::page(pool, filter, range, one_more(filter.limit)).await
 }
 
 impl Since {
@@ -149,84 +169,9 @@ impl Since {
     }
 }
 
-fn answer(uri: &Uri, limit: PageLimit, mut entries: Vec<AuditEntry>) -> Response {
-    for entry in &mut entries {
-        leave_out_secrets(&mut entry.payload);
-    }
+fn answer(uri: &Uri, limit: PageLimit, entries: Vec<AuditEntry>) -> Response {
     page::answer(limit, entries, |last| {
         let next = next_link_by(uri, "after", &last.position.to_string());
         (header::LINK, next)
     })
-}
-
-/// Only the filters that were given, so that each combination gets a plan of its own.
-async fn select(pool: &PgPool, filter: &Filter) -> sqlx::Result<Vec<AuditEntry>> {
-    let after = filter.after.unwrap_or(0);
-    let mut query: QueryBuilder<Postgres> = QueryBuilder::new(
-        "select position, event_id, aggregate_type, aggregate_id, sequence, event_type, recorded_at,
-                metadata->>'actor' as actor, metadata->>'correlation_id' as correlation_id,
-                metadata->>'causation_id' as causation_id, payload
-         from events where position > ",
-    );
-    query.push_bind(i64::try_from(after).unwrap_or(i64::MAX));
-    if let Some(aggregate_type) = &filter.aggregate_type {
-        query
-            .push(" and aggregate_type = ")
-            .push_bind(aggregate_type);
-    }
-    if let Some(aggregate_id) = filter.aggregate_id {
-        query
-            .push(" and aggregate_id = ")
-            .push_bind(aggregate_id.to_string());
-    }
-    if let Some(event_type) = &filter.event_type {
-        query.push(" and event_type = ").push_bind(event_type);
-    }
-    if let Some(actor) = &filter.actor {
-        query.push(" and metadata->>'actor' = ").push_bind(actor);
-    }
-    if let Some(from) = filter.from {
-        query.push(" and recorded_at >= ").push_bind(storable(from));
-    }
-    if let Some(to) = filter.to {
-        query.push(" and recorded_at <= ").push_bind(storable(to));
-    }
-    query
-        .push(" order by position limit ")
-        .push_bind(one_more(filter.limit));
-    query.build_query_as().fetch_all(pool).await
-}
-
-/// Times of the far past, which no event has, are more than Postgres can tell.
-fn storable(time: DateTime<Utc>) -> DateTime<Utc> {
-    time.max(DateTime::UNIX_EPOCH)
-}
-
-fn leave_out_secrets(payload: &mut Value) {
-    match payload {
-        Value::Object(fields) => {
-            fields.retain(|name, _| !SECRETS.contains(&name.as_str()));
-            fields.values_mut().for_each(leave_out_secrets);
-        }
-        Value::Array(items) => items.iter_mut().for_each(leave_out_secrets),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::leave_out_secrets;
-
-    #[test]
-    fn secrets_are_left_out_however_deep_and_nothing_else_is() {
-        let mut payload = json!({
-            "registered": {"username": "alice", "password_hash": "$argon2id$…"},
-            "sessions": [{"secret_digest": "ab", "expires_at": 1}],
-        });
-        leave_out_secrets(&mut payload);
-        let rest = json!({"registered": {"username": "alice"}, "sessions": [{"expires_at": 1}]});
-        assert_eq!(payload, rest);
-    }
 }

@@ -1,6 +1,6 @@
 //! Queries: one file per question.
 
-mod audit;
+pub mod audit;
 mod etag;
 mod history;
 mod inventory;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod databases;
+mod export;
 mod fresh;
 mod history;
 mod inventory;

@@ -119,6 +119,7 @@ async fn the_pages_name_the_parameters() {
                 "aggregate_id",
                 "event_type",
                 "actor",
+                "correlation_id",
                 "from",
                 "to",
                 "after",

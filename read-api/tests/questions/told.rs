@@ -9,6 +9,7 @@ pub struct Told {
     pub sequence: i64,
     pub payload: Value,
     actor: String,
+    correlation_id: Option<&'static str>,
     causation_id: Option<String>,
 }
 
@@ -21,6 +22,7 @@ fn told(aggregate_type: &'static str, aggregate_id: Uuid, sequence: i64, payload
         sequence,
         payload,
         actor: "anonymous".to_owned(),
+        correlation_id: Some(REQUEST),
         causation_id: None,
     }
 }
@@ -40,13 +42,31 @@ impl Told {
         }
     }
 
+    pub fn asked_by(self, correlation_id: &'static str) -> Self {
+        Self {
+            correlation_id: Some(correlation_id),
+            ..self
+        }
+    }
+
+    /// As the store's adapter to another framework may write it.
+    pub fn without_metadata(self) -> Self {
+        Self {
+            correlation_id: None,
+            ..self
+        }
+    }
+
     pub fn event_type(&self) -> &str {
         let fields = self.payload.as_object().expect("an event is an object");
         fields.keys().next().expect("an event has a name")
     }
 
     pub fn metadata(&self) -> Value {
-        let mut metadata = json!({"actor": self.actor, "correlation_id": REQUEST});
+        let Some(correlation_id) = self.correlation_id else {
+            return json!({});
+        };
+        let mut metadata = json!({"actor": self.actor, "correlation_id": correlation_id});
         if let Some(causation_id) = &self.causation_id {
             metadata["causation_id"] = json!(causation_id);
         }
