@@ -20,6 +20,7 @@ mod rows;
 mod runner;
 mod status;
 pub mod user;
+pub mod verify;
 
 pub use databases::{INVENTORY, NOTIFICATION, ORDER, PAYMENT, PRODUCT, ReadDatabases, USER, check};
 pub use follower::parked::{Parked, parked};
