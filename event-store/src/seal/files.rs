@@ -24,9 +24,13 @@ pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     };
     for entry in entries {
         let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let is_one = |name: &str| name.starts_with("checkpoints-") && name.ends_with(".jsonl");
-        if name.is_some_and(is_one) {
+        let name = path.file_stem().and_then(|name| name.to_str());
+        let named = name.is_some_and(|name| name.starts_with("checkpoints-"));
+        if named
+            && path
+                .extension()
+                .is_some_and(|extension| extension == "jsonl")
+        {
             files.push(path);
         }
     }

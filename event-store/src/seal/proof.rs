@@ -108,7 +108,8 @@ impl Proof {
             return false;
         };
         // The database's times have no nanoseconds, so neither has the leaf.
-        let sealed_whole = self.recorded_at.timestamp_subsec_nanos() % 1_000 == 0;
+        let nanos = self.recorded_at.timestamp_subsec_nanos();
+        let sealed_whole = nanos.is_multiple_of(1_000);
         if self.index.checked_add(1) != Some(self.position) || !sealed_whole {
             return false;
         }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, PgPool};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -73,46 +73,49 @@ impl Sealer {
 
     /// Seals what is appended until told to stop, then what is left.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut pause = ROUND;
-        while !shutdown.is_cancelled() {
-            let error = match self.seal(&shutdown).await {
-                Ok(()) => break,
-                Err(error) => error,
-            };
-            pause = if self.tell(&error) {
-                ROUND
-            } else {
-                (pause * 2).min(LONGEST_PAUSE)
-            };
-            shutdown.run_until_cancelled(sleep(pause)).await;
-        }
-        let last = async {
-            match self.begin().await? {
-                Some(mut sealing) => sealing.catch_up().await,
-                None => Ok(()),
-            }
+        let late = async {
+            shutdown.cancelled().await;
+            sleep(PATIENCE).await;
         };
-        let done = timeout(PATIENCE, last).await;
-        if let Err(error) = done.unwrap_or_else(|_| Err(anyhow!("the database is too slow"))) {
-            self.tell(&error);
+        tokio::select! {
+            () = self.work(&shutdown) => {}
+            () = late => tracing::warn!("the end of the log is not sealed yet: the database is too slow"),
         }
     }
 
-    /// Waits for its turn, then seals until told to stop.
+    async fn work(&self, shutdown: &CancellationToken) {
+        let mut pause = ROUND;
+        loop {
+            let last = shutdown.is_cancelled();
+            match self.seal(shutdown).await {
+                Ok(()) => return,
+                Err(error) if self.tell(&error) => pause = ROUND,
+                Err(_) => pause = (pause * 2).min(LONGEST_PAUSE),
+            }
+            if last {
+                return;
+            }
+            shutdown.run_until_cancelled(sleep(pause)).await;
+        }
+    }
+
+    /// Waits for its turn, then seals until told to stop, and all that is there by then.
     async fn seal(&self, shutdown: &CancellationToken) -> Result<()> {
         let mut sealing = loop {
-            if let Some(sealing) = self.begin().await? {
-                break sealing;
-            }
-            if shutdown.run_until_cancelled(sleep(WAIT)).await.is_none() {
-                return Ok(());
-            }
+            let last = shutdown.is_cancelled();
+            match self.begin().await? {
+                Some(sealing) => break sealing,
+                None if last => return Ok(()),
+                None => shutdown.run_until_cancelled(sleep(WAIT)).await,
+            };
         };
         loop {
+            let last = shutdown.is_cancelled();
             sealing.catch_up().await?;
-            if shutdown.run_until_cancelled(sleep(ROUND)).await.is_none() {
+            if last {
                 return sealing.connection.close().await.map_err(Into::into);
             }
+            shutdown.run_until_cancelled(sleep(ROUND)).await;
         }
     }
 
@@ -125,21 +128,24 @@ impl Sealer {
             .bind(LOCK)
             .fetch_one(&mut connection)
             .await?;
+        let (log, head): (Uuid, i64) =
+            sqlx::query_as("select id, position from log_identity, log_head")
+                .fetch_one(&mut connection)
+                .await
+                .context("cannot read which log this is")?;
+        let sealed = tables::latest(&mut connection).await?;
+        let sealed = sealed.map_or(0, |(checkpoint, _)| checkpoint.size);
+        gauge("mart_unsealed_events", (head - sealed).max(0));
         let files = if mine {
             Files::open(&self.directory)?
         } else {
             None
         };
         let Some(mut files) = files else {
-            let sealed = tables::latest(&mut connection).await?;
-            self.sealed(sealed.map_or(0, |(checkpoint, _)| checkpoint.size));
+            self.sealed(sealed);
+            self.over();
             return Ok(None);
         };
-        let (log, head): (Uuid, i64) =
-            sqlx::query_as("select id, position from log_identity, log_head")
-                .fetch_one(&mut connection)
-                .await
-                .context("cannot read which log this is")?;
         let latest = start::agree(&mut connection, &mut files, log, &self.key.public()).await?;
         let tree = match &latest {
             Some((checkpoint, _)) => start::tree(&mut connection, checkpoint, head).await?,
@@ -157,18 +163,22 @@ impl Sealer {
     }
 
     fn sealed(&self, position: i64) {
-        metrics::gauge!("mart_sealed_position").set(position as f64);
+        gauge("mart_sealed_position", position);
         self.state.send_if_modified(|state| {
-            let new = SealState {
-                sealed: position,
-                trouble: None,
-            };
-            if state.trouble.is_some() {
-                tracing::info!(position, "sealing the log again");
+            let risen = state.sealed != position;
+            state.sealed = position;
+            risen
+        });
+    }
+
+    /// Nothing is in the way.
+    fn over(&self) {
+        self.state.send_if_modified(|state| {
+            let over = state.trouble.take().is_some();
+            if over {
+                tracing::info!(position = state.sealed, "sealing the log again");
             }
-            let changed = *state != new;
-            *state = new;
-            changed
+            over
         });
     }
 
@@ -194,6 +204,7 @@ impl Sealing<'_> {
     /// Seals all that is there.
     async fn catch_up(&mut self) -> Result<()> {
         while self.round().await? {}
+        self.sealer.over();
         Ok(())
     }
 
@@ -210,7 +221,7 @@ impl Sealing<'_> {
         };
         let new = tree.size - self.tree.size;
         if new == 0 {
-            metrics::gauge!("mart_unsealed_events").set(0.0);
+            gauge("mart_unsealed_events", 0);
             return Ok(false);
         }
         let behind = if more {
@@ -233,7 +244,7 @@ impl Sealing<'_> {
         self.tree = tree;
         self.latest = Some((checkpoint, line));
         self.sealer.sealed(self.tree.size);
-        metrics::gauge!("mart_unsealed_events").set(behind as f64);
+        gauge("mart_unsealed_events", behind);
         Ok(more)
     }
 }
@@ -259,4 +270,9 @@ async fn read(connection: &mut PgConnection, tree: &mut Growing, tiles: &mut Til
         tree.push(leaf.hash(), tiles);
     }
     Ok(i64::try_from(rows.len())?)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "positions stay far below 2^53")]
+fn gauge(name: &'static str, value: i64) {
+    metrics::gauge!(name).set(value as f64);
 }

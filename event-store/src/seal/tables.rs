@@ -1,13 +1,11 @@
 //! The tree as the database keeps it: tiles of leaves, and the latest checkpoint.
 
-use std::collections::HashMap;
-
 use anyhow::{Context as _, Result, ensure};
-use sqlx::PgConnection;
+use sqlx::{FromRow, PgConnection};
 
 use super::checkpoint::Checkpoint;
-use super::hash::Hash;
-use super::tree::{Frontier, TILE, path};
+use super::hash::{Hash, NoHash};
+use super::tree::{Frontier, TILE, TILE_BYTES, path};
 
 /// The latest checkpoint and its line.
 pub(crate) async fn latest(connection: &mut PgConnection) -> Result<Option<(Checkpoint, String)>> {
@@ -43,24 +41,15 @@ pub(crate) struct Tiles {
 impl Growing {
     /// As the tables tell it.
     pub(crate) async fn read(connection: &mut PgConnection) -> Result<Self> {
-        let rows: Vec<(i64, Option<Vec<u8>>, Option<Vec<u8>>)> = sqlx::query_as(
-            "select tile, root, case when root is null then leaves end from seal order by tile",
-        )
-        .fetch_all(connection)
-        .await
-        .context("cannot read what is sealed")?;
         let mut growing = Self::default();
-        for (expected, (tile, root, leaves)) in (0..).zip(rows) {
-            ensure!(
-                tile == expected && growing.tail.is_empty(),
-                "table seal lacks tile {expected}"
-            );
-            if let Some(root) = root {
-                growing.frontier.push_tile(root.as_slice().try_into()?);
+        for tile in tiles(connection, None).await? {
+            if let Some(root) = tile.root()? {
+                ensure!(growing.tail.is_empty(), "table seal has a tile too many");
+                growing.frontier.push_tile(root);
                 growing.size += TILE.cast_signed();
             } else {
-                for leaf in leaves.unwrap_or_default().chunks(Hash::LENGTH) {
-                    growing.push(leaf.try_into()?, &mut Tiles::default());
+                for leaf in tile.leaves()? {
+                    growing.push(leaf, &mut Tiles::default());
                 }
             }
         }
@@ -72,7 +61,7 @@ impl Growing {
         self.frontier.push(leaf);
         self.tail.extend(leaf.bytes());
         self.size += 1;
-        if self.tail.len() == TILE as usize * Hash::LENGTH {
+        if self.tail.len() == TILE_BYTES {
             let root = root_of(&self.tail);
             let leaves = std::mem::take(&mut self.tail);
             full.push(self.size / TILE.cast_signed() - 1, leaves, Some(root));
@@ -122,49 +111,71 @@ pub(crate) async fn keep(
     .map(|_| ())
 }
 
+/// A row of table `seal`.
+#[derive(FromRow)]
+struct Tile {
+    number: i64,
+    root: Option<Vec<u8>>,
+    leaves: Option<Vec<u8>>,
+}
+
+impl Tile {
+    fn root(&self) -> Result<Option<Hash>, NoHash> {
+        self.root.as_deref().map(Hash::try_from).transpose()
+    }
+
+    fn leaves(&self) -> Result<Vec<Hash>, NoHash> {
+        let leaves = self.leaves.as_deref().unwrap_or_default();
+        leaves.chunks(Hash::LENGTH).map(Hash::try_from).collect()
+    }
+}
+
+/// All of them, with the leaves of those that are not full, and of one more.
+async fn tiles(connection: &mut PgConnection, with: Option<i64>) -> Result<Vec<Tile>> {
+    let tiles: Vec<Tile> = sqlx::query_as(
+        "select tile as number, root, case when root is null or tile = $1 then leaves end as leaves from seal order by tile",
+    )
+    .bind(with)
+    .fetch_all(connection)
+    .await
+    .context("cannot read what is sealed")?;
+    for (expected, tile) in (0..).zip(&tiles) {
+        ensure!(tile.number == expected, "table seal lacks tile {expected}");
+    }
+    Ok(tiles)
+}
+
 /// The way from a leaf to the root of a tree of `size` leaves, which are all that there are.
 pub(crate) async fn path_to(
     connection: &mut PgConnection,
     index: u64,
     size: u64,
 ) -> Result<Vec<Hash>> {
-    let rows: Vec<(i64, Option<Vec<u8>>, Option<Vec<u8>>)> = sqlx::query_as(
-        "select tile, root, case when tile = $1 or root is null then leaves end from seal order by tile",
-    )
-    .bind((index / TILE).cast_signed())
-    .fetch_all(connection)
-    .await
-    .context("cannot read what is sealed")?;
-    let mut roots = Vec::with_capacity(rows.len());
-    let mut leaves = HashMap::new();
-    for (expected, (tile, root, own)) in (0u64..).zip(rows) {
-        ensure!(
-            tile.cast_unsigned() == expected,
-            "table seal lacks tile {expected}"
-        );
-        roots.push(root.map(|root| root.as_slice().try_into()).transpose()?);
-        if let Some(own) = own {
-            leaves.insert(expected, own);
-        }
-    }
-    let kept: usize = leaves.get(&(size / TILE)).map_or(0, Vec::len) / Hash::LENGTH;
+    let tiles = tiles(connection, Some((index / TILE).cast_signed())).await?;
+    let tiles = tiles
+        .iter()
+        .map(|tile| Ok((tile.root()?, tile.leaves()?)))
+        .collect::<Result<Vec<_>, NoHash>>()?;
+    let kept = |(root, leaves): &(Option<Hash>, Vec<Hash>)| match root {
+        Some(_) => TILE,
+        None => leaves.len() as u64,
+    };
     ensure!(
-        (size / TILE) as usize <= roots.len() && kept as u64 >= size % TILE,
-        "table seal holds less than what was sealed"
+        tiles.iter().map(kept).sum::<u64>() == size,
+        "table seal does not hold what was signed"
     );
+    let tile_of = |at| tiles.get(usize::try_from(at / TILE).ok()?);
     Ok(path(index, size, |start, end| {
         let mut part = Frontier::default();
         let mut at = start;
         while at < end {
-            let tile = at / TILE;
-            let next = end.min((tile + 1) * TILE);
-            match roots[tile as usize] {
-                Some(root) if next - at == TILE => part.push_tile(root),
-                _ => {
-                    let from = (at % TILE) as usize * Hash::LENGTH;
-                    let to = from + (next - at) as usize * Hash::LENGTH;
-                    push_all(&mut part, &leaves[&tile][from..to]);
-                }
+            let next = end.min((at / TILE + 1) * TILE);
+            match tile_of(at) {
+                Some((Some(root), _)) if next - at == TILE => part.push_tile(*root),
+                Some((_, leaves)) => (at..next)
+                    .zip(leaves.iter().skip(within(at)))
+                    .for_each(|(_, leaf)| part.push(*leaf)),
+                None => {}
             }
             at = next;
         }
@@ -172,14 +183,14 @@ pub(crate) async fn path_to(
     }))
 }
 
-fn root_of(leaves: &[u8]) -> Hash {
-    let mut tile = Frontier::default();
-    push_all(&mut tile, leaves);
-    tile.root()
+fn within(place: u64) -> usize {
+    usize::try_from(place % TILE).expect("a tile is small")
 }
 
-fn push_all(tree: &mut Frontier, leaves: &[u8]) {
+fn root_of(leaves: &[u8]) -> Hash {
+    let mut tile = Frontier::default();
     for leaf in leaves.chunks_exact(Hash::LENGTH) {
-        tree.push(leaf.try_into().expect("as long as a hash"));
+        tile.push(leaf.try_into().expect("as long as a hash"));
     }
+    tile.root()
 }

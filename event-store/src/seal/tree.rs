@@ -3,9 +3,11 @@
 use super::hash::Hash;
 
 /// Leaves in a tile, which is a whole subtree.
-pub(crate) const TILE: u64 = 256;
+pub(crate) const TILE: u64 = 1 << TILE_LEVEL;
+/// As many bytes.
+pub(crate) const TILE_BYTES: usize = Hash::LENGTH << TILE_LEVEL;
 /// How high that subtree is.
-const TILE_LEVEL: usize = TILE.trailing_zeros() as usize;
+const TILE_LEVEL: usize = 8;
 
 /// The tree's edge: the roots of the whole subtrees that it consists of, at most one of each height.
 #[derive(Clone, Debug, Default)]
