@@ -57,6 +57,7 @@ impl RunningShop {
             mut serving,
             mut working,
             projecting,
+            rebuilds,
             ..
         } = self.parts;
         let begin = Instant::now();
@@ -64,6 +65,7 @@ impl RunningShop {
         stops.health.cancel();
         stops.mails.cancel();
         stops.requests.cancel();
+        rebuilds.stop();
         if timeout_at(begin + REQUESTS, serving.end()).await.is_err() {
             tracing::warn!("some requests were not finished in time");
         }
@@ -79,7 +81,8 @@ impl RunningShop {
         // After the projections: they may follow what it publishes.
         stops.relay.cancel();
         let work_end = (begin + MAILS).max(Instant::now() + LAST_WORK);
-        if timeout_at(work_end, working.end()).await.is_err() {
+        let ending = async { tokio::join!(rebuilds.end(), working.end()) };
+        if timeout_at(work_end, ending).await.is_err() {
             tracing::warn!("some work was not finished in time; the next start goes on with it");
         }
         drop((serving, working));
@@ -91,6 +94,7 @@ impl RunningShop {
     /// Drops everything at once: for a shop whose Postgres is gone, where nothing can be finished.
     pub async fn abandon(self) -> anyhow::Result<()> {
         health::stopping(&self.parts.common);
+        self.parts.rebuilds.stop();
         drop(self.parts);
         self.servers.stop(STOPPING).await
     }

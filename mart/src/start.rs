@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context;
 use event_store::{EventStore, Log};
 use projectors::{Progress, ReadDatabases, mirror::Kafka, relay::Relay};
-use read_api::Reader;
+use read_api::{Reader, Rebuilds};
 use service::{Common, Profile, Service, Settings, settings::SettingError};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +42,7 @@ pub(crate) struct Parts {
     pub(crate) serving: Running,
     pub(crate) working: Running,
     pub(crate) projecting: Option<Progress>,
+    pub(crate) rebuilds: Rebuilds,
     read_models: Option<ReadDatabases>,
     ports: Vec<(Service, SocketAddr)>,
     ready: CancellationToken,
@@ -138,6 +139,7 @@ impl Parts {
                 Progress::shared(databases)
             }
         });
+        let rebuilds = Rebuilds::default();
         if let (Some(databases), Some(progress)) = (&read_models, &progress) {
             if has(Role::Projectors) {
                 working.all(
@@ -158,6 +160,7 @@ impl Parts {
                     progress,
                     common: common.clone(),
                     log: log.clone(),
+                    rebuilds: rebuilds.clone(),
                 };
                 routes.extend(read_api::routers(&reader));
             }
@@ -194,6 +197,7 @@ impl Parts {
             serving,
             working,
             projecting,
+            rebuilds,
             read_models,
             ports: addresses,
             ready,

@@ -13,12 +13,14 @@ mod payments;
 mod price;
 mod products;
 mod reader;
+mod rebuild;
 
 use service::Service;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use reader::Reader;
+pub use rebuild::Rebuilds;
 
 /// Every question that can be asked, by the port that it is asked on.
 #[must_use]
@@ -61,6 +63,8 @@ fn routes() -> [(Service, OpenApiRouter<Reader>); 7] {
         .routes(routes!(history::payment));
     let operator = OpenApiRouter::default()
         .routes(routes!(operator::list))
+        .routes(routes!(rebuild::begin, rebuild::cancel))
+        .routes(routes!(rebuild::go_back, rebuild::drop_previous))
         .routes(routes!(audit::list));
     [
         (Service::Product, product),

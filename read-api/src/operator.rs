@@ -1,7 +1,8 @@
 //! How far the read models are behind the log: `GET /projections`.
 
 use axum::extract::State;
-use projectors::{Projection, mirror::Partitions, projections};
+use futures::future::try_join_all;
+use projectors::{Projection, mirror::Partitions, projections, rebuild};
 use serde::Serialize;
 use service::{Admin, Json, Query, Result};
 use sqlx::{FromRow, types::Json as Stored};
@@ -9,7 +10,8 @@ use utoipa::ToSchema;
 
 use crate::{
     page::NoParameters,
-    reader::{Reader, database},
+    reader::{Reader, database, no_answer},
+    rebuild::{Previous, Rebuild},
 };
 
 /// A projection and how far it is.
@@ -41,6 +43,12 @@ pub struct ProjectionStatus {
     /// What keeps it from going on; missing when nothing does
     #[serde(skip_serializing_if = "Option::is_none")]
     trouble: Option<String>,
+    /// That is not finished; missing when there is none
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rebuild: Option<Rebuild>,
+    /// Tables that the last rebuild replaced, until they are dropped; missing when there are none
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<Previous>,
 }
 
 /// All projections
@@ -63,13 +71,10 @@ pub(crate) async fn list(
     _admin: Admin,
     Query(NoParameters {}): Query<NoParameters>,
 ) -> Result<Json<Vec<ProjectionStatus>>> {
-    let mut checkpoints = Vec::new();
-    for projection in projections() {
-        checkpoints.push((projection, checkpoint(&reader, projection).await?));
-    }
+    let found = try_join_all(projections().map(|projection| found(&reader, projection))).await?;
     // Read last, so that no position is ahead of it.
     let head = reader.head().await?;
-    let status = |(projection, checkpoint): (&dyn Projection, Checkpoint)| ProjectionStatus {
+    let status = |(projection, checkpoint, beside): Found| ProjectionStatus {
         name: projection.name(),
         version: checkpoint.version,
         position: checkpoint.position,
@@ -78,8 +83,18 @@ pub(crate) async fn list(
         partitions: checkpoint.partitions.0,
         parked: checkpoint.parked,
         trouble: reader.progress.of(projection.name()).trouble(),
+        rebuild: beside.rebuild.map(Rebuild::from),
+        previous: beside.previous.map(Previous::from),
     };
-    Ok(Json(checkpoints.into_iter().map(status).collect()))
+    Ok(Json(found.into_iter().map(status).collect()))
+}
+
+type Found = (&'static dyn Projection, Checkpoint, rebuild::Status);
+
+async fn found(reader: &Reader, projection: &'static dyn Projection) -> Result<Found> {
+    let checkpoint = checkpoint(reader, projection).await?;
+    let beside = rebuild::status(&reader.databases, projection).await;
+    Ok((projection, checkpoint, beside.map_err(no_answer)?))
 }
 
 #[derive(FromRow)]

@@ -9,6 +9,8 @@ use proto::Topic;
 use service::{Common, ConsistencyToken, Freshness, Problem, Result};
 use tokio::time::Instant;
 
+use crate::rebuild::Rebuilds;
+
 /// How long a read waits until it can show what the caller has seen written.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -23,6 +25,8 @@ pub struct Reader {
     pub common: Common,
     /// The truth itself, for the audit trail and histories.
     pub log: Log,
+    /// Those that this process was asked for.
+    pub rebuilds: Rebuilds,
 }
 
 impl Reader {
@@ -90,7 +94,8 @@ fn behind() -> Problem {
     Problem::unavailable("what was written is not shown here yet").retry_after(1)
 }
 
-fn no_answer(error: anyhow::Error) -> Problem {
+/// As [`database`], of whatever asked one.
+pub(crate) fn no_answer(error: anyhow::Error) -> Problem {
     match error.downcast::<sqlx::Error>() {
         Ok(error) => database(error),
         Err(error) => error.into(),

@@ -170,6 +170,11 @@ pub const ALL: &[Known] = &[
         "There is no projection of this name. GET /projections lists them.",
     ),
     known(
+        "rebuild-not-found",
+        "Not being rebuilt",
+        "The projection is not being rebuilt, so there is nothing to cancel.",
+    ),
+    known(
         "problem-not-found",
         "Problem not found",
         "There is no kind of problem of this name. GET /problems lists them.",
@@ -215,6 +220,16 @@ pub const ALL: &[Known] = &[
         "payment-in-progress",
         "Payment in progress",
         "A payment of this order is under way; its outcome is not known yet. Try again in a moment.",
+    ),
+    known(
+        "rebuild-running",
+        "Being rebuilt already",
+        "The projection is being rebuilt; GET /projections shows how far it is. Cancel that one, or wait for its end.",
+    ),
+    known(
+        "no-way-back",
+        "No way back",
+        "The projection has no previous tables, or they were made by another version of the program.",
     ),
     known(
         "username-taken",

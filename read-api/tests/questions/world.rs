@@ -13,7 +13,7 @@ use embedded_postgres::testing::TestDatabase;
 use event_store::Log;
 use http_body_util::BodyExt;
 use projectors::{Progress, projections};
-use read_api::Reader;
+use read_api::{Reader, Rebuilds};
 use serde_json::Value;
 use service::{Common, Identity, Profile, Service};
 use tower::ServiceExt;
@@ -60,6 +60,7 @@ impl World {
             databases: databases.read,
             common: Common::new(Profile::Dev, &[b'k'; 32], 15),
             log: Log::open(databases.log),
+            rebuilds: Rebuilds::default(),
         };
         let port = |(service, routes): (Service, _)| {
             (
