@@ -38,6 +38,7 @@ pub use execute::{ExecuteError, Written};
 pub use identity::Identity;
 pub use log::{Log, Page, Published};
 pub use stored::{StoredEvent, StreamKey, Unreadable};
+pub use stream::stock_of;
 pub use subscription::Subscription;
 pub use trace::traceparent;
 pub use unit::{Halt, Missing, Unit};

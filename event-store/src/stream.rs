@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use domain::id::{ProductId, StockId};
 use domain::{Aggregate as _, account, order, payment, product, stock};
 use proto::Topic;
+use sqlx::Row;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use crate::log::{Log, Published, columns, published};
@@ -23,15 +26,50 @@ impl Log {
         .fetch_all(self.pool())
         .await
         .with_context(|| format!("cannot read the events of {} {id}", topic.name()))?;
-        let attempts = Attempts::before(self.pool(), &rows).await?;
+        self.published(&rows).await
+    }
+
+    /// At most `limit` events of one aggregate after the sequence `after`: the published ones among them, and the
+    /// sequence of the last, published or not; `after` itself where there are no more.
+    pub async fn stream_page(
+        &self,
+        topic: Topic,
+        id: Uuid,
+        after: i64,
+        limit: i64,
+    ) -> Result<(Vec<Arc<Published>>, i64)> {
+        let rows = sqlx::query(concat!(
+            "select ",
+            columns!(),
+            " from events where aggregate_type = $1 and aggregate_id = $2 and sequence > $3 order by sequence limit $4"
+        ))
+        .bind(aggregate_type(topic))
+        .bind(id.to_string())
+        .bind(after)
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await
+        .with_context(|| format!("cannot read the events of {} {id}", topic.name()))?;
+        let through = rows.last().map_or(after, |row| row.get("sequence"));
+        Ok((self.published(&rows).await?, through))
+    }
+
+    async fn published(&self, rows: &[PgRow]) -> Result<Vec<Arc<Published>>> {
+        let attempts = Attempts::before(self.pool(), rows).await?;
         let mut events = Vec::with_capacity(rows.len());
-        for row in &rows {
+        for row in rows {
             if let Some(event) = published(row)? {
                 events.push(Arc::new(attempts.complete(event)?));
             }
         }
         Ok(events)
     }
+}
+
+/// The id of a product's one stock record.
+#[must_use]
+pub fn stock_of(product: Uuid) -> Uuid {
+    StockId::of(ProductId::from(product)).into()
 }
 
 fn aggregate_type(topic: Topic) -> &'static str {

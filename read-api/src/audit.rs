@@ -3,7 +3,7 @@
 mod export;
 pub(crate) mod places;
 mod secrets;
-mod select;
+pub(crate) mod select;
 mod walk;
 
 use axum::{

@@ -1,6 +1,9 @@
 //! What lies on the shelf: `GET /inventory` and `GET /inventory/{id}`.
 
 use axum::{extract::State, http::Uri, response::Response};
+use event_store::Log;
+use projectors::inventory;
+use proto::Topic;
 use serde::Serialize;
 use service::{Freshness, Path, Problem, Query, Result};
 use sqlx::FromRow;
@@ -8,8 +11,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
+    at::{self, Aggregate, At, Past},
     etag::IfNoneMatch,
-    page::{List, NoParameters, Paging, one_more},
+    page::{List, Paging, one_more},
     reader::{Reader, database},
 };
 
@@ -91,14 +95,14 @@ pub(crate) async fn list(
     path = "/inventory/{id}",
     operation_id = "stock_record",
     tag = "inventory",
-    params(("id" = Uuid, Path, description = "The stock record"), Freshness, IfNoneMatch),
+    params(("id" = Uuid, Path, description = "The stock record"), At, Freshness, IfNoneMatch),
     responses(
         (status = 200, description = "The stock record", body = StockRecord,
          headers(("ETag" = String, description = "Its version"))),
         (status = 304, description = "The caller has it already"),
         (status = 400, description = "A consistency token that is none"),
         (status = 404, description = "`stock-not-found`"),
-        (status = 422, description = "The id is no UUID, or there is a parameter"),
+        (status = 422, description = "The id is no UUID, `at` no moment, or the parameter unknown"),
         (status = 503, description = "Not shown yet, see `Retry-After`"),
     ),
 )]
@@ -107,10 +111,21 @@ pub(crate) async fn one(
     Path(id): Path<Uuid>,
     freshness: Freshness,
     known: IfNoneMatch,
-    Query(NoParameters {}): Query<NoParameters>,
+    Query(At { at }): Query<At>,
 ) -> Result<Response> {
+    let record = match at {
+        None => now(&reader, freshness, id).await?,
+        Some(moment) => at::then::<StockRecord>(&reader, freshness, id, moment).await?,
+    };
+    let record =
+        record.ok_or_else(|| Problem::not_found("stock-not-found", "Stock record not found"))?;
+    Ok(known.answer(&record.version.to_string(), &record))
+}
+
+/// As the read model has it.
+async fn now(reader: &Reader, freshness: Freshness, id: Uuid) -> Result<Option<StockRecord>> {
     reader.shows(PROJECTION, freshness).await?;
-    let record: Option<StockRecord> = sqlx::query_as(
+    sqlx::query_as(
         "select id, inventory_id, product_id, stock_level, reserved_stock, available_stock, sold_stock, retired,
                 version
          from inventory where inventory_id = $1",
@@ -118,8 +133,30 @@ pub(crate) async fn one(
     .bind(id)
     .fetch_optional(&reader.databases.inventory)
     .await
-    .map_err(database)?;
-    let record =
-        record.ok_or_else(|| Problem::not_found("stock-not-found", "Stock record not found"))?;
-    Ok(known.answer(&record.version.to_string(), &record))
+    .map_err(database)
+}
+
+impl Past for StockRecord {
+    const AGGREGATE: Aggregate = Aggregate::Stock;
+
+    async fn then(log: &Log, id: Uuid, position: i64) -> anyhow::Result<Option<Self>> {
+        let record = at::fold(log, Topic::Inventory, id, position, None, inventory::fold).await?;
+        Ok(record.map(Self::from))
+    }
+}
+
+impl From<inventory::Row> for StockRecord {
+    fn from(row: inventory::Row) -> Self {
+        Self {
+            id: row.id,
+            inventory_id: row.inventory_id,
+            product_id: row.product_id,
+            stock_level: row.quantities.stock_level,
+            reserved_stock: row.quantities.reserved_stock,
+            available_stock: row.quantities.free(),
+            sold_stock: row.quantities.sold_stock,
+            retired: row.retired,
+            version: row.version,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Queries: one file per question.
 
+pub mod at;
 pub mod audit;
 mod etag;
 mod history;

@@ -2,6 +2,9 @@
 
 use axum::{extract::State, http::Uri, response::Response};
 use chrono::{DateTime, Utc};
+use event_store::Log;
+use projectors::orders;
+use proto::Topic;
 use serde::Serialize;
 use service::{Caller, Freshness, Path, Problem, Query, Result};
 use sqlx::FromRow;
@@ -9,8 +12,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
+    at::{self, Aggregate, At, Past},
     etag::IfNoneMatch,
-    page::{List, NoParameters, Paging, one_more},
+    page::{List, Paging, one_more},
     price::Price,
     reader::{Reader, database},
 };
@@ -108,7 +112,7 @@ pub(crate) async fn list(
     path = "/order/{id}",
     operation_id = "order",
     tag = "order",
-    params(("id" = Uuid, Path, description = "The order"), Freshness, IfNoneMatch),
+    params(("id" = Uuid, Path, description = "The order"), At, Freshness, IfNoneMatch),
     responses(
         (status = 200, description = "The order", body = Order,
          headers(("ETag" = String, description = "Its version"))),
@@ -116,7 +120,7 @@ pub(crate) async fn list(
         (status = 400, description = "A consistency token that is none"),
         (status = 401, description = "No good access token"),
         (status = 404, description = "`order-not-found`: unknown, deleted or another user's"),
-        (status = 422, description = "The id is no UUID, or there is a parameter"),
+        (status = 422, description = "The id is no UUID, `at` no moment, or the parameter unknown"),
         (status = 503, description = "Not shown yet, see `Retry-After`"),
     ),
     security(("bearer" = [])),
@@ -127,19 +131,63 @@ pub(crate) async fn one(
     Path(id): Path<Uuid>,
     freshness: Freshness,
     known: IfNoneMatch,
-    Query(NoParameters {}): Query<NoParameters>,
+    Query(At { at }): Query<At>,
 ) -> Result<Response> {
+    let order = match at {
+        None => now(&reader, freshness, id, caller.user_id).await?,
+        Some(moment) => at::then::<Order>(&reader, freshness, id, moment)
+            .await?
+            .filter(|order| order.user_id == caller.user_id),
+    };
+    let order = order.ok_or_else(|| Problem::not_found("order-not-found", "Order not found"))?;
+    Ok(known.answer(&order.version.to_string(), &order))
+}
+
+/// As the read model has it.
+async fn now(
+    reader: &Reader,
+    freshness: Freshness,
+    id: Uuid,
+    user_id: Uuid,
+) -> Result<Option<Order>> {
     reader.shows(PROJECTION, freshness).await?;
-    let order: Option<Order> = sqlx::query_as(
+    sqlx::query_as(
         "select id, order_id, product_id, user_id, quantity, shipping_address, customer_notes, order_status,
                 payment_status, unit_price::text as unit_price, total::text as total, placed_at, version
          from orders where order_id = $1 and user_id = $2",
     )
     .bind(id)
-    .bind(caller.user_id)
+    .bind(user_id)
     .fetch_optional(&reader.databases.order)
     .await
-    .map_err(database)?;
-    let order = order.ok_or_else(|| Problem::not_found("order-not-found", "Order not found"))?;
-    Ok(known.answer(&order.version.to_string(), &order))
+    .map_err(database)
+}
+
+impl Past for Order {
+    const AGGREGATE: Aggregate = Aggregate::Order;
+
+    async fn then(log: &Log, id: Uuid, position: i64) -> anyhow::Result<Option<Self>> {
+        let order = at::fold(log, Topic::Order, id, position, None, orders::fold).await?;
+        Ok(order.as_ref().and_then(orders::Order::row).map(Self::from))
+    }
+}
+
+impl From<&orders::Row> for Order {
+    fn from(row: &orders::Row) -> Self {
+        Self {
+            id: row.id,
+            order_id: row.order_id,
+            product_id: row.product_id,
+            user_id: row.user_id,
+            quantity: row.quantity,
+            shipping_address: row.shipping_address.clone(),
+            customer_notes: row.customer_notes.clone(),
+            order_status: row.order_status.as_str().to_owned(),
+            payment_status: row.payment_status.as_str().to_owned(),
+            unit_price: Price::of_minor(row.unit_price_minor),
+            total: Price::of_minor(row.total_minor()),
+            placed_at: row.placed_at,
+            version: row.version,
+        }
+    }
 }

@@ -2,6 +2,9 @@
 
 use axum::{extract::State, http::Uri, response::Response};
 use chrono::{DateTime, Utc};
+use event_store::Log;
+use projectors::payment;
+use proto::Topic;
 use serde::Serialize;
 use service::{Caller, Freshness, Path, Problem, Query, Result};
 use sqlx::FromRow;
@@ -9,8 +12,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
+    at::{self, Aggregate, At, Past},
     etag::IfNoneMatch,
-    page::{List, NoParameters, Paging, one_more},
+    page::{List, Paging, one_more},
     price::Price,
     reader::{Reader, database},
 };
@@ -115,7 +119,7 @@ pub(crate) async fn list(
     path = "/payment/{id}",
     operation_id = "payment",
     tag = "payment",
-    params(("id" = Uuid, Path, description = "The payment"), Freshness, IfNoneMatch),
+    params(("id" = Uuid, Path, description = "The payment"), At, Freshness, IfNoneMatch),
     responses(
         (status = 200, description = "The payment", body = Payment,
          headers(("ETag" = String, description = "Its version"))),
@@ -123,7 +127,7 @@ pub(crate) async fn list(
         (status = 400, description = "A consistency token that is none"),
         (status = 401, description = "No good access token"),
         (status = 404, description = "`payment-not-found`: unknown or another user's"),
-        (status = 422, description = "The id is no UUID, or there is a parameter"),
+        (status = 422, description = "The id is no UUID, `at` no moment, or the parameter unknown"),
         (status = 503, description = "Not shown yet, see `Retry-After`"),
     ),
     security(("bearer" = [])),
@@ -134,20 +138,67 @@ pub(crate) async fn one(
     Path(id): Path<Uuid>,
     freshness: Freshness,
     known: IfNoneMatch,
-    Query(NoParameters {}): Query<NoParameters>,
+    Query(At { at }): Query<At>,
 ) -> Result<Response> {
+    let payment = match at {
+        None => now(&reader, freshness, id, caller.user_id).await?,
+        Some(moment) => at::then::<Payment>(&reader, freshness, id, moment)
+            .await?
+            .filter(|payment| payment.user_id == caller.user_id),
+    };
+    let payment =
+        payment.ok_or_else(|| Problem::not_found("payment-not-found", "Payment not found"))?;
+    Ok(known.answer(&payment.version.to_string(), &payment))
+}
+
+/// As the read model has it.
+async fn now(
+    reader: &Reader,
+    freshness: Freshness,
+    id: Uuid,
+    user_id: Uuid,
+) -> Result<Option<Payment>> {
     reader.shows(PROJECTION, freshness).await?;
-    let payment: Option<Payment> = sqlx::query_as(
+    sqlx::query_as(
         "select id, payment_id, order_id, user_id, payment_status, amount::text as amount, currency, card_brand,
                 card_last4, decline_code, attempts, created_at, updated_at, version
          from payment where payment_id = $1 and user_id = $2",
     )
     .bind(id)
-    .bind(caller.user_id)
+    .bind(user_id)
     .fetch_optional(&reader.databases.payment)
     .await
-    .map_err(database)?;
-    let payment =
-        payment.ok_or_else(|| Problem::not_found("payment-not-found", "Payment not found"))?;
-    Ok(known.answer(&payment.version.to_string(), &payment))
+    .map_err(database)
+}
+
+impl Past for Payment {
+    const AGGREGATE: Aggregate = Aggregate::Payment;
+
+    async fn then(log: &Log, id: Uuid, position: i64) -> anyhow::Result<Option<Self>> {
+        let payment = at::fold(log, Topic::Payment, id, position, None, payment::fold).await?;
+        Ok(payment.map(Self::from))
+    }
+}
+
+impl From<payment::Row> for Payment {
+    fn from(row: payment::Row) -> Self {
+        Self {
+            id: row.id,
+            payment_id: row.payment_id,
+            order_id: row.order_id,
+            user_id: row.user_id,
+            payment_status: row.payment_status.as_str().to_owned(),
+            amount: Price::of_minor(row.amount_minor),
+            currency: row.currency,
+            card: Card {
+                brand: row.card_brand,
+                last4: row.card_last4,
+            },
+            decline_code: row.decline_code,
+            attempts: row.attempts,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            version: row.version,
+        }
+    }
 }

@@ -13,3 +13,9 @@ impl From<String> for Price {
         Self(service::decimal::from_text(&text))
     }
 }
+
+impl Price {
+    pub(crate) fn of_minor(minor: i64) -> Self {
+        Self(service::decimal::from_minor(minor))
+    }
+}

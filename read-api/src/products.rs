@@ -1,6 +1,9 @@
 //! What is sold: `GET /products` and `GET /product/{id}`.
 
 use axum::{extract::State, http::Uri, response::Response};
+use event_store::Log;
+use projectors::product;
+use proto::Topic;
 use serde::{Deserialize, Serialize};
 use service::{Freshness, PageLimit, Path, Problem, Query, Result};
 use sqlx::{FromRow, PgPool};
@@ -8,8 +11,9 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
+    at::{self, Aggregate, At, Past},
     etag::IfNoneMatch,
-    page::{List, NoParameters, one_more},
+    page::{List, one_more},
     price::Price,
     reader::{Reader, database},
 };
@@ -161,14 +165,14 @@ fn pattern(text: &str) -> String {
     path = "/product/{id}",
     operation_id = "product",
     tag = "product",
-    params(("id" = Uuid, Path, description = "The product"), Freshness, IfNoneMatch),
+    params(("id" = Uuid, Path, description = "The product"), At, Freshness, IfNoneMatch),
     responses(
         (status = 200, description = "The product", body = Product,
          headers(("ETag" = String, description = "Its version, then `-in` while it can be had, else `-out`; `If-Match` takes it as it is"))),
         (status = 304, description = "The caller has it already"),
         (status = 400, description = "A consistency token that is none"),
         (status = 404, description = "`product-not-found`"),
-        (status = 422, description = "The id is no UUID, or there is a parameter"),
+        (status = 422, description = "The id is no UUID, `at` no moment, or the parameter unknown"),
         (status = 503, description = "Not shown yet, see `Retry-After`"),
     ),
 )]
@@ -177,20 +181,28 @@ pub(crate) async fn one(
     Path(id): Path<Uuid>,
     freshness: Freshness,
     known: IfNoneMatch,
-    Query(NoParameters {}): Query<NoParameters>,
+    Query(At { at }): Query<At>,
 ) -> Result<Response> {
+    let product = match at {
+        None => now(&reader, freshness, id).await?,
+        Some(moment) => at::then::<Product>(&reader, freshness, id, moment).await?,
+    };
+    let product =
+        product.ok_or_else(|| Problem::not_found("product-not-found", "Product not found"))?;
+    Ok(known.answer(&product.tag(), &product))
+}
+
+/// As the read model has it.
+async fn now(reader: &Reader, freshness: Freshness, id: Uuid) -> Result<Option<Product>> {
     reader.shows(PROJECTION, freshness).await?;
-    let product: Option<Product> = sqlx::query_as(
+    sqlx::query_as(
         "select id, product_id, name, description, price::text as price, is_available, version
          from product where product_id = $1",
     )
     .bind(id)
     .fetch_optional(&reader.databases.product)
     .await
-    .map_err(database)?;
-    let product =
-        product.ok_or_else(|| Problem::not_found("product-not-found", "Product not found"))?;
-    Ok(known.answer(&product.tag(), &product))
+    .map_err(database)
 }
 
 impl Product {
@@ -198,5 +210,45 @@ impl Product {
     fn tag(&self) -> String {
         let state = if self.is_available { "in" } else { "out" };
         format!("{}-{state}", self.version)
+    }
+}
+
+impl Past for Product {
+    const AGGREGATE: Aggregate = Aggregate::Product;
+
+    async fn then(log: &Log, id: Uuid, position: i64) -> anyhow::Result<Option<Self>> {
+        let product = at::fold(log, Topic::Product, id, position, None, product::fold).await?;
+        if product
+            .as_ref()
+            .and_then(product::Product::listing)
+            .is_none()
+        {
+            return Ok(None);
+        }
+        let stock = event_store::stock_of(id);
+        let product = at::fold(
+            log,
+            Topic::Inventory,
+            stock,
+            position,
+            product,
+            product::fold,
+        );
+        Ok(product.await?.as_ref().and_then(Self::of))
+    }
+}
+
+impl Product {
+    fn of(product: &product::Product) -> Option<Self> {
+        let listing = product.listing()?;
+        Some(Self {
+            id: listing.id,
+            product_id: product.product_id,
+            name: listing.name.clone(),
+            description: listing.description.clone(),
+            price: Price::of_minor(listing.price_minor),
+            is_available: product.is_available(),
+            version: listing.version,
+        })
     }
 }

@@ -92,8 +92,8 @@ async fn what_can_not_be_is_a_422_that_points_at_it() {
     for (path, pointer) in [
         ("/inventory/seven", "/id"),
         (
-            "/inventory/00000000-0000-0000-0000-000000000000?at=1",
-            "/at",
+            "/inventory/00000000-0000-0000-0000-000000000000?as_of=1",
+            "/as_of",
         ),
         ("/inventory?limit=0", "/limit"),
         ("/inventory?limit=201", "/limit"),

@@ -1,7 +1,9 @@
 //! Every question, status by status, over the port's own router.
 
+mod at;
 mod audit;
 mod databases;
+mod diff;
 mod export;
 mod fresh;
 mod history;

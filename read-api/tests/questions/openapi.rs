@@ -109,7 +109,7 @@ async fn the_pages_name_the_parameters() {
         (
             Service::Order,
             "/order/{id}",
-            &["id", "Consistency-Token", "If-None-Match"],
+            &["id", "at", "Consistency-Token", "If-None-Match"],
         ),
         (
             Service::Operator,

@@ -163,7 +163,10 @@ async fn what_can_not_be_is_a_422_that_points_at_it() {
     let token = world.customer(Uuid::now_v7());
     for (path, pointer) in [
         ("/order/7", "/id"),
-        ("/order/00000000-0000-0000-0000-000000000000?at=1", "/at"),
+        (
+            "/order/00000000-0000-0000-0000-000000000000?as_of=1",
+            "/as_of",
+        ),
         ("/orders?limit=0", "/limit"),
         ("/orders?limit=201", "/limit"),
         ("/orders?user_id=7", "/user_id"),

@@ -116,7 +116,10 @@ async fn what_can_not_be_is_a_422_that_points_at_it() {
     let token = world.customer(Uuid::now_v7());
     for (path, pointer) in [
         ("/payment/7", "/id"),
-        ("/payment/00000000-0000-0000-0000-000000000000?at=1", "/at"),
+        (
+            "/payment/00000000-0000-0000-0000-000000000000?as_of=1",
+            "/as_of",
+        ),
         ("/payments?limit=201", "/limit"),
         ("/payments?status=PAID", "/status"),
     ] {

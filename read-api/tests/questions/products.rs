@@ -142,7 +142,10 @@ async fn what_can_not_be_is_a_422_that_points_at_it() {
     let world = World::new().await;
     for (path, pointer) in [
         ("/product/7", "/id"),
-        ("/product/00000000-0000-0000-0000-000000000000?at=1", "/at"),
+        (
+            "/product/00000000-0000-0000-0000-000000000000?as_of=1",
+            "/as_of",
+        ),
         ("/products?limit=0", "/limit"),
         ("/products?limit=201", "/limit"),
         ("/products?limit=-1", "/limit"),
