@@ -130,13 +130,13 @@ impl Run<'_> {
         let head = self.log.head().await?;
         self.fold(models, head).await?;
         (self.progress)(Checking::Summing);
-        let unfoldable = models.iter().flat_map(Model::unfoldable);
-        let unfoldable: Vec<_> = unfoldable.collect();
         // What is left out of the fold is missing in the sums.
-        if unfoldable.is_empty() {
+        if models.iter().all(|model| model.fold.refused.is_empty()) {
             differences.extend(sums::check(self.log, models, head).await?);
         }
-        differences.extend(unfoldable);
+        for model in &*models {
+            differences.extend(model.unfoldable(&differences));
+        }
         Ok(Report { head, differences })
     }
 

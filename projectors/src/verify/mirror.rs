@@ -34,8 +34,10 @@ const PAGE: i64 = 2_000;
 /// How often it is told how far the reading is.
 const TELL: Duration = Duration::from_millis(200);
 
+/// A partition.
+type Place = (Topic, i32);
 /// The partitions with what must be in them.
-type Lanes = BTreeMap<(Topic, i32), Lane>;
+type Lanes = BTreeMap<Place, Lane>;
 
 /// Everything that differs. A broker that does not answer is a difference.
 pub(super) async fn check(

@@ -106,14 +106,22 @@ impl Model {
         live(&mut self.connection, self.fold.projection).await
     }
 
-    /// What its fold refused.
-    pub(super) fn unfoldable(&self) -> impl Iterator<Item = Difference> {
-        let refused = self.fold.refused.iter();
-        refused.map(|(aggregate_id, refused)| Difference::Unfoldable {
-            projection: self.name(),
+    /// What its fold refused, but for what waits in the live tables and is told so already.
+    pub(super) fn unfoldable(&self, told: &[Difference]) -> Vec<Difference> {
+        let name = self.name();
+        let waits = |id: Uuid| {
+            told.iter().any(|difference| {
+                matches!(difference, Difference::Parked { projection, parked, .. }
+                    if *projection == name && parked.aggregate_id == id)
+            })
+        };
+        let refused = self.fold.refused.iter().filter(|(id, _)| !waits(**id));
+        let differences = refused.map(|(aggregate_id, refused)| Difference::Unfoldable {
+            projection: name,
             aggregate_id: *aggregate_id,
             refused: refused.clone(),
-        })
+        });
+        differences.collect()
     }
 
     /// With empty tables again.

@@ -4,6 +4,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use anyhow::{Context as _, Result};
 use event_store::Log;
@@ -21,10 +22,20 @@ use super::position;
 struct Stock {
     product_id: Uuid,
     inventory_id: Uuid,
-    stock_level: i64,
-    reserved_stock: i64,
-    sold_stock: i64,
+    level: i64,
+    reserved: i64,
+    sold: i64,
     free: i64,
+}
+
+impl fmt::Display for Stock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} units, {} reserved, {} free and {} sold (record {})",
+            self.level, self.reserved, self.free, self.sold, self.inventory_id
+        )
+    }
 }
 
 /// What orders of a product say.
@@ -81,8 +92,9 @@ impl Sums<'_> {
         inventory: &mut Model,
         orders: &mut Model,
     ) -> Result<()> {
-        let shelves = format!(
-            "select product_id, inventory_id, stock_level, reserved_stock, sold_stock, free from {}
+        let listed = format!(
+            "select product_id, inventory_id, stock_level as level, reserved_stock as reserved, sold_stock as sold, free
+             from {}
              where inventory_id is not null
              union all
              select product_id, inventory_id, stock_level, reserved_stock, sold_stock, stock_level - reserved_stock
@@ -91,10 +103,12 @@ impl Sums<'_> {
             product.table("product_aside"),
         );
         let records = format!(
-            "select product_id, inventory_id, stock_level, reserved_stock, sold_stock, available_stock as free from {}",
+            "select product_id, inventory_id, stock_level as level, reserved_stock as reserved, sold_stock as sold,
+                    available_stock as free
+             from {}",
             inventory.table("inventory"),
         );
-        let mut shelves = stocks(&mut product.connection, &shelves).await?;
+        let mut catalogue = stocks(&mut product.connection, &listed).await?;
         let records = stocks(&mut inventory.connection, &records).await?;
         let mut ordered = ordered(orders).await?;
         for (product_id, record) in records {
@@ -102,8 +116,8 @@ impl Sums<'_> {
             let ids = [product_id, record.inventory_id];
             let orders = ordered.remove(&product_id).unwrap_or_default();
             let uneven = [
-                ("reserved", record.reserved_stock, "hold", orders.held),
-                ("sold", record.sold_stock, "have paid for", orders.paid),
+                ("reserved", record.reserved, "hold", orders.held),
+                ("sold", record.sold, "have paid for", orders.paid),
             ];
             for (what, units, verb, by_orders) in uneven {
                 if units != by_orders {
@@ -114,9 +128,9 @@ impl Sums<'_> {
                 }
             }
             let Stock {
-                stock_level: level,
-                reserved_stock: reserved,
-                sold_stock: sold,
+                level,
+                reserved,
+                sold,
                 ..
             } = record;
             if level < 0 || reserved < 0 || sold < 0 || reserved > level {
@@ -125,14 +139,15 @@ impl Sums<'_> {
                 );
                 self.tell(about(), text, &ids).await?;
             }
-            let shelf = shelves.remove(&product_id);
-            if shelf.as_ref() != Some(&record) {
-                let text = format!("the catalogue has {shelf:?}, its stock record is {record:?}");
+            let shown = catalogue.remove(&product_id);
+            if shown.as_ref() != Some(&record) {
+                let shown = shown.map_or_else(|| "nothing".to_owned(), |shown| shown.to_string());
+                let text = format!("the catalogue has {shown}, its stock record {record}");
                 self.tell(about(), text, &ids).await?;
             }
         }
-        for (product_id, shelf) in shelves {
-            let text = format!("the catalogue has {shelf:?}, but there is no such stock record");
+        for (product_id, shown) in catalogue {
+            let text = format!("the catalogue has {shown}, but there is no such stock record");
             self.tell(format!("product {product_id}"), text, &[product_id])
                 .await?;
         }

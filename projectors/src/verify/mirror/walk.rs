@@ -15,8 +15,8 @@ use rdkafka::message::{BorrowedMessage, Headers as _, OwnedMessage};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio_util::sync::CancellationToken;
 
-use super::Lanes;
 use super::lane::{Digests, Gap, Wrong};
+use super::{Lanes, Place};
 use crate::mirror::{Kafka, Quiet, Record, let_go};
 
 /// How long the broker has for an answer.
@@ -43,7 +43,7 @@ pub(super) struct Walk {
 /// What was found.
 #[derive(Default)]
 pub(super) struct Walked {
-    pub findings: Vec<((Topic, i32), Finding)>,
+    pub findings: Vec<(Place, Finding)>,
     pub more: u64,
 }
 
@@ -59,7 +59,7 @@ pub(super) enum Finding {
 }
 
 impl Walked {
-    fn add(&mut self, place: (Topic, i32), finding: Finding) {
+    fn add(&mut self, place: Place, finding: Finding) {
         if self.findings.len() < REMEMBERED {
             self.findings.push((place, finding));
         } else {
@@ -67,7 +67,7 @@ impl Walked {
         }
     }
 
-    fn tell(&mut self, place: (Topic, i32), text: String, position: Option<i64>) {
+    fn tell(&mut self, place: Place, text: String, position: Option<i64>) {
         self.add(place, Finding::Text(text, position));
     }
 }
@@ -135,7 +135,7 @@ impl Walk {
     fn begin(
         &self,
         consumer: &BaseConsumer<Quiet>,
-    ) -> Result<BTreeMap<(Topic, i32), i64>, ((Topic, i32), KafkaError)> {
+    ) -> Result<BTreeMap<Place, i64>, (Place, KafkaError)> {
         let mut assigned = TopicPartitionList::new();
         let mut ends = BTreeMap::new();
         for &place in self.lanes.keys() {
@@ -161,8 +161,8 @@ impl Walk {
     fn take(
         &mut self,
         message: &BorrowedMessage<'_>,
-        ends: &mut BTreeMap<(Topic, i32), i64>,
-        foreign: &mut BTreeMap<(Topic, i32), u64>,
+        ends: &mut BTreeMap<Place, i64>,
+        foreign: &mut BTreeMap<Place, u64>,
         walked: &mut Walked,
     ) {
         let Some(topic) = Topic::named(message.topic()) else {
