@@ -112,7 +112,8 @@ async fn tables(
     Ok((beside.context("the previous tables are gone")?, identity))
 }
 
-/// The log, which the live tables were made from. Makes their checkpoint where there is none yet.
+/// The log, which the live tables were made from. Makes their checkpoint where there is none yet, and
+/// says whose it is.
 async fn ours(
     connection: &mut PgConnection,
     log: &Log,
@@ -121,10 +122,10 @@ async fn ours(
     // In this order: meanwhile the log may only have grown.
     let found = checkpoint::find(&mut *connection, projection).await?;
     let identity = log.identity().await?;
-    match found {
-        Some(found) => found.check(&identity)?,
-        None => checkpoint::claim(connection, projection, &identity).await?,
+    if let Some(found) = found {
+        found.check(&identity)?;
     }
+    checkpoint::claim(connection, projection, &identity).await?;
     Ok(identity)
 }
 

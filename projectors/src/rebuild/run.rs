@@ -77,6 +77,7 @@ impl Begun {
                 beside: &mut beside,
                 log: &log,
                 identity: &identity,
+                pool: &pool,
                 projection,
                 shared: &shared,
             };
@@ -118,6 +119,7 @@ struct Working<'a> {
     beside: &'a mut Beside,
     log: &'a Log,
     identity: &'a Identity,
+    pool: &'a PgPool,
     projection: &'static dyn Projection,
     shared: &'a Shared,
 }
@@ -132,7 +134,9 @@ impl Working<'_> {
         for table in self.projection.tables() {
             let (schema, table) = (quoted(&next(self.projection)), quoted(table));
             let vacuum = format!("vacuum (analyze) {schema}.{table}");
-            self.locked.connection.execute(vacuum.as_str()).await?;
+            if !self.execute(&vacuum).await? {
+                return Ok(false);
+            }
         }
         let mut pause = PAUSES.0;
         for attempt in 1.. {
@@ -171,6 +175,28 @@ impl Working<'_> {
                 () = sleep(pause) => pause = (pause * 2).min(PAUSES.1),
             }
         }
+        Ok(false)
+    }
+
+    /// Executes what may take its time; false where it was told to stop meanwhile.
+    async fn execute(&mut self, statement: &str) -> Result<bool> {
+        let pid: i32 = sqlx::query_scalar("select pg_backend_pid()")
+            .fetch_one(&mut self.locked.connection)
+            .await?;
+        let mut executing = self.locked.connection.execute(statement);
+        tokio::select! {
+            executed = &mut executing => {
+                executed?;
+                return Ok(!self.shared.stop.is_cancelled());
+            }
+            () = self.shared.stop.cancelled() => {}
+        }
+        sqlx::query("select pg_cancel_backend($1)")
+            .bind(pid)
+            .execute(self.pool)
+            .await?;
+        // It was cancelled, or was faster.
+        let _ = executing.await;
         Ok(false)
     }
 

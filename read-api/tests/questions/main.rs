@@ -16,5 +16,6 @@ mod orders;
 mod pages;
 mod payments;
 mod products;
+mod rebuild;
 mod told;
 mod world;

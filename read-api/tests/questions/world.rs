@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::Body,
     extract::ConnectInfo,
-    http::{HeaderMap, HeaderName, Request, StatusCode, header},
+    http::{HeaderMap, HeaderName, Method, Request, StatusCode, header},
 };
 use chrono::Utc;
 use embedded_postgres::testing::TestDatabase;
@@ -152,7 +152,11 @@ impl World {
     }
 
     pub fn get(&self, service: Service, path: &str) -> Ask<'_> {
-        let request = Request::get(path);
+        self.ask(Method::GET, service, path)
+    }
+
+    pub fn ask(&self, method: Method, service: Service, path: &str) -> Ask<'_> {
+        let request = Request::builder().method(method).uri(path);
         Ask {
             world: self,
             service,
