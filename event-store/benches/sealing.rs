@@ -1,10 +1,13 @@
 //! What the sealer costs whoever appends: rounds with and without it take turns on one log, 32 tasks at once.
 //!
+//! Two figures: how many appends get done, which other work on the machine blurs, and how much processor time an append
+//! takes, the database's share included, which decides where the processors are what there is too little of.
+//!
 //! `cargo bench -p event-store --bench sealing`; `-- ROUNDS SECONDS` for other than 20 pairs of rounds of 3 s.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use domain::id::{OrderId, ProductId, StockId};
@@ -33,35 +36,84 @@ async fn main() -> Result<()> {
     }
     // The first rounds of a new log are faster than the rest.
     appends(&store, &stocks, length).await?;
-    println!("appends/s without, with the sealer, ratio");
-    let mut ratios = Vec::new();
+    println!(
+        "appends/s without and with the sealer, ratio; microseconds of processor time for one, ratio"
+    );
+    let (mut rates, mut costs) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         // Whoever comes second is not always the same.
-        let mut rates = [0.0; 2];
+        let mut told = [Told::default(); 2];
         for sealing in [round % 2 == 1, round % 2 == 0] {
             seal_all(&store, &folder).await?;
-            rates[usize::from(sealing)] = if sealing {
-                let stop = CancellationToken::new();
-                let sealer = tokio::spawn(sealer(&store, &folder)?.run(stop.clone()));
-                let rate = appends(&store, &stocks, length).await?;
-                stop.cancel();
+            let before = processor_time(&store).await?;
+            let (stop, sealer) = (CancellationToken::new(), sealer(&store, &folder)?);
+            let sealer = sealing.then(|| tokio::spawn(sealer.run(stop.clone())));
+            let appended = appends(&store, &stocks, length).await?;
+            let used = processor_time(&store).await? - before;
+            stop.cancel();
+            if let Some(sealer) = sealer {
                 sealer.await?;
-                rate
-            } else {
-                appends(&store, &stocks, length).await?
+            }
+            told[usize::from(sealing)] = Told {
+                rate: f64::from(appended) / length.as_secs_f64(),
+                cost: used * 1e6 / f64::from(appended),
             };
         }
-        let [without, with] = rates;
-        println!("{without:>9.0} {with:>9.0} {:.3}", with / without);
-        ratios.push(with / without);
+        let [without, with] = told;
+        rates.push(with.rate / without.rate);
+        costs.push(with.cost / without.cost);
+        println!(
+            "{:>7.0} {:>7.0} {:.3}; {:>5.1} {:>5.1} {:.3}",
+            without.rate,
+            with.rate,
+            with.rate / without.rate,
+            without.cost,
+            with.cost,
+            with.cost / without.cost,
+        );
     }
-    ratios.sort_by(f64::total_cmp);
-    let median = ratios.get(ratios.len() / 2).context("no rounds")?;
     println!(
-        "{} events; median ratio {median:.3}",
-        store.log().head().await?
+        "{} events; medians of the ratios {:.3}; {:.3}",
+        store.log().head().await?,
+        median(rates)?,
+        median(costs)?
     );
     Ok(())
+}
+
+#[derive(Clone, Copy, Default)]
+struct Told {
+    rate: f64,
+    cost: f64,
+}
+
+fn median(mut ratios: Vec<f64>) -> Result<f64> {
+    ratios.sort_by(f64::total_cmp);
+    ratios.get(ratios.len() / 2).copied().context("no rounds")
+}
+
+/// Seconds that this process and the database's for it have used; sessions that have ended do not count.
+async fn processor_time(store: &EventStore) -> Result<f64> {
+    let sessions: Vec<i32> =
+        sqlx::query_scalar("select pid from pg_stat_activity where datname = current_database()")
+            .fetch_all(store.log().pool())
+            .await?;
+    let mut ticks = 0.0;
+    for process in sessions
+        .iter()
+        .map(i32::to_string)
+        .chain(["self".to_owned()])
+    {
+        let Ok(told) = std::fs::read_to_string(format!("/proc/{process}/stat")) else {
+            continue;
+        };
+        let (_, fields) = told.rsplit_once(')').context("no name")?;
+        for field in fields.split_whitespace().skip(11).take(2) {
+            ticks += field.parse::<f64>()?;
+        }
+    }
+    // A tick is a hundredth of a second wherever Linux runs.
+    Ok(ticks / 100.0)
 }
 
 fn sealer(store: &EventStore, folder: &TempDir) -> Result<Sealer> {
@@ -81,10 +133,9 @@ async fn seal_all(store: &EventStore, folder: &TempDir) -> Result<()> {
     Ok(sealing.await?)
 }
 
-/// How many there are in a second.
-async fn appends(store: &EventStore, stocks: &[StockId], length: Duration) -> Result<f64> {
+/// How many get done.
+async fn appends(store: &EventStore, stocks: &[StockId], length: Duration) -> Result<u32> {
     let stop = Arc::new(AtomicBool::new(false));
-    let begun = Instant::now();
     let tasks: Vec<_> = stocks
         .iter()
         .map(|stock| tokio::spawn(reserve(store.clone(), *stock, Arc::clone(&stop))))
@@ -95,7 +146,7 @@ async fn appends(store: &EventStore, stocks: &[StockId], length: Duration) -> Re
     for task in tasks {
         count += task.await??;
     }
-    Ok(f64::from(count) / begun.elapsed().as_secs_f64())
+    Ok(count)
 }
 
 async fn reserve(store: EventStore, stock: StockId, stop: Arc<AtomicBool>) -> Result<u32> {

@@ -76,3 +76,6 @@ impl Checkpoint {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

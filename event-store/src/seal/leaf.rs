@@ -95,3 +95,6 @@ fn text(data: &mut Vec<u8>, text: &str) {
     data.extend((text.len() as u64).to_be_bytes());
     data.extend(text.as_bytes());
 }
+
+#[cfg(test)]
+mod tests;

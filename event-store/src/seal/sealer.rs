@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, PgPool};
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -30,6 +30,8 @@ const PAGE: i64 = 1_000;
 const WAIT: Duration = Duration::from_secs(1);
 /// The longest pause before the next try when something is in the way.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// How long the database may take to answer.
+const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 /// How long the last round may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// "martseal": of all processes, whoever holds this advisory lock seals.
@@ -121,13 +123,7 @@ impl Sealer {
 
     /// Takes up sealing where it ended; `None` while another process seals.
     async fn begin(&self) -> Result<Option<Sealing<'_>>> {
-        let mut connection = PgConnection::connect_with(&self.pool.connect_options())
-            .await
-            .context("cannot connect to the event store")?;
-        let mine: bool = sqlx::query_scalar("select pg_try_advisory_lock($1)")
-            .bind(LOCK)
-            .fetch_one(&mut connection)
-            .await?;
+        let (mut connection, mine) = in_time(connect(&self.pool)).await?;
         let (log, head): (Uuid, i64) =
             sqlx::query_as("select id, position from log_identity, log_head")
                 .fetch_one(&mut connection)
@@ -214,7 +210,7 @@ impl Sealing<'_> {
         let mut tiles = Tiles::default();
         let end = self.tree.size + LONGEST_ROUND;
         let more = loop {
-            let read = read(&mut self.connection, &mut tree, &mut tiles).await?;
+            let read = in_time(read(&mut self.connection, &mut tree, &mut tiles)).await?;
             if read < PAGE || tree.size >= end {
                 break read == PAGE;
             }
@@ -237,9 +233,7 @@ impl Sealing<'_> {
             self.latest.as_ref(),
         );
         let line = checkpoint.line();
-        tables::keep(&mut self.connection, &tiles, &line)
-            .await
-            .context("cannot keep what was sealed")?;
+        in_time(tables::keep(&mut self.connection, &tiles, &line)).await?;
         self.files.append(&checkpoint, &line).await?;
         self.tree = tree;
         self.latest = Some((checkpoint, line));
@@ -247,6 +241,25 @@ impl Sealing<'_> {
         gauge("mart_unsealed_events", behind);
         Ok(more)
     }
+}
+
+/// Connects, and asks to be the one that seals.
+async fn connect(pool: &PgPool) -> Result<(PgConnection, bool)> {
+    let mut connection = PgConnection::connect_with(&pool.connect_options())
+        .await
+        .context("cannot connect to the event store")?;
+    let mine = sqlx::query_scalar("select pg_try_advisory_lock($1)")
+        .bind(LOCK)
+        .fetch_one(&mut connection)
+        .await
+        .context("cannot ask who seals the log")?;
+    Ok((connection, mine))
+}
+
+/// A database that is silent for too long is as good as gone.
+async fn in_time<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {
+    let answered = timeout(LONGEST_SILENCE, answer).await;
+    answered.context("the database does not answer")?
 }
 
 /// Appends the next page's leaves to the tree; how many they are.

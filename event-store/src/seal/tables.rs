@@ -89,11 +89,7 @@ impl Tiles {
 }
 
 /// Keeps tiles and checkpoint, both or neither.
-pub(crate) async fn keep(
-    connection: &mut PgConnection,
-    tiles: &Tiles,
-    line: &str,
-) -> sqlx::Result<()> {
+pub(crate) async fn keep(connection: &mut PgConnection, tiles: &Tiles, line: &str) -> Result<()> {
     sqlx::query(
         "with tiles as (
             insert into seal (tile, leaves, root)
@@ -108,6 +104,7 @@ pub(crate) async fn keep(
     .bind(line)
     .execute(connection)
     .await
+    .context("cannot keep what was sealed")
     .map(|_| ())
 }
 

@@ -16,7 +16,7 @@ async fn proven(shop: &Shop, position: i64) -> Proof {
 async fn every_event_has_a_proof_that_checks_without_the_database() {
     let shop = Shop::sealed().await;
     let key = shop.key();
-    for position in (1..=EVENTS).filter(|at| at % 7 == 1 || (255..=258).contains(at)) {
+    for position in (1..=EVENTS).filter(|at| at % 29 == 1 || (255..=258).contains(at)) {
         let proof = proven(&shop, position).await;
         let text = serde_json::to_string(&proof).unwrap();
         let read: Proof = serde_json::from_str(&text).unwrap();
