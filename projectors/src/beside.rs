@@ -31,6 +31,9 @@ pub(crate) struct Beside {
     position: i64,
 }
 
+/// Version, shape, log, position.
+type Row = (i32, i64, Option<Uuid>, i64);
+
 impl Beside {
     /// Makes the schema with empty tables like the live ones: their columns, indexes, options and grants, and a row
     /// `checkpoint`. The schema must not be there.
@@ -78,7 +81,7 @@ impl Beside {
         if !is_there {
             return Ok(None);
         }
-        let found: Result<Option<(i32, i64, Option<Uuid>, i64)>, _> = sqlx::query_as(&format!(
+        let found: Result<Option<Row>, _> = sqlx::query_as(&format!(
             "select version, shape, log, position from {name}.checkpoint where projection = $1"
         ))
         .bind(projection.name())

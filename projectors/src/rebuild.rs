@@ -3,7 +3,7 @@
 //! The new tables grow in schema `<projection>_next`. When they have come to the log's head, one short transaction moves
 //! the live ones to `<projection>_previous` and the new ones to their place; a statement reads the old ones or the new
 //! ones, whole. (A transaction of isolation level `repeatable read` that began before and reads afterwards is the
-//! exception: it sees the new tables as of its beginning.) From `<projection>_previous` there is a way back, until the
+//! exception: it sees the new tables as of its beginning.) Views on the tables are made anew on the new ones. From `<projection>_previous` there is a way back, until the
 //! next rebuild, or until they are dropped.
 //!
 //! Of one projection there is one rebuild at a time: an advisory lock, held by the connection that writes, sees to that.
@@ -15,6 +15,7 @@ mod record;
 mod run;
 mod switch;
 mod tend;
+mod views;
 
 use chrono::{DateTime, Utc};
 use event_store::Log;

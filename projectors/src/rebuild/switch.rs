@@ -9,7 +9,7 @@ use event_store::{Identity, Log};
 use sqlx::types::Json;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 
-use super::{begin, next, outdated, previous, record};
+use super::{begin, next, outdated, previous, record, views};
 use crate::Projection;
 use crate::beside::{Beside, exists, quoted};
 use crate::checkpoint::{self, Live};
@@ -105,18 +105,22 @@ async fn replace(
     next: &str,
     previous: &str,
 ) -> Result<()> {
+    let views = views::on(transaction, projection).await?;
     transaction.execute(READERS).await?;
     let (next, previous) = (quoted(next), quoted(previous));
     let tables: Vec<String> = projection.tables().iter().map(|t| quoted(t)).collect();
-    let both = tables
-        .iter()
-        .flat_map(|table| [format!("public.{table}"), format!("{next}.{table}")]);
-    let lock = both.collect::<Vec<_>>().join(", ");
+    // The views first, as whoever reads one locks it before its tables.
+    let mut lock: Vec<String> = views.iter().map(|view| view.name.clone()).collect();
+    for table in &tables {
+        lock.extend([format!("public.{table}"), format!("{next}.{table}")]);
+    }
+    let lock = lock.join(", ");
     let mut statements = vec![format!("lock table {lock} in access exclusive mode")];
     for table in &tables {
         statements.push(format!("alter table public.{table} set schema {previous}"));
         statements.push(format!("alter table {next}.{table} set schema public"));
     }
+    statements.extend(views.into_iter().map(|view| view.definition));
     for statement in statements {
         transaction.execute(statement.as_str()).await?;
     }

@@ -3,6 +3,7 @@
 use projectors::projections;
 use sqlx::{Executor as _, PgPool};
 
+use crate::databases::number;
 use crate::running::{Shop, named};
 
 /// Columns, constraints, indexes, options and grants of the tables of schema public, one a line.
@@ -73,4 +74,41 @@ async fn the_planner_knows_the_new_rows() {
     #[expect(clippy::cast_precision_loss, reason = "some hundred rows")]
     let rows = known.1 as f32;
     assert!((known.0 - rows).abs() < 0.5, "{known:?}");
+}
+
+#[tokio::test]
+async fn views_on_the_tables_show_the_new_ones_and_are_in_nobodys_way() {
+    let mut shop = Shop::with(100, 3).await;
+    let inventory = &shop.databases().inventory.clone();
+    inventory
+        .execute(
+            "create view empty with (security_barrier = true) as
+                 select i.* from inventory i where stock_level = 0;
+             create schema reports;
+             create view reports.count as select count(*) as records, max(version) as version from inventory;
+             create view reports.doubled as select records * 2 as records from reports.count",
+        )
+        .await
+        .expect("views");
+    for _ in 0..3 {
+        shop.happens(100).await;
+        shop.rebuild(named("inventory"))
+            .await
+            .expect("it is rebuilt");
+        let same = "select (select count(*) from inventory) - (select records from reports.count)";
+        assert_eq!(number(inventory, same).await, 0);
+        let same =
+            "select (select count(*) * 2 from inventory) - (select records from reports.doubled)";
+        assert_eq!(number(inventory, same).await, 0);
+        let secure =
+            "select count(*) from pg_class where relname = 'empty' and reloptions is not null";
+        assert_eq!(number(inventory, secure).await, 1);
+    }
+    shop.go_back(named("inventory"))
+        .await
+        .expect("it goes back");
+    projectors::rebuild::drop_previous(shop.databases(), named("inventory"))
+        .await
+        .expect("nothing holds them");
+    assert_eq!(shop.schemas(named("inventory")).await, ["reports"]);
 }

@@ -26,7 +26,7 @@ struct Shelf {
 
 #[derive(Clone, Copy)]
 struct Order {
-    order: Uuid,
+    id: Uuid,
     user: Uuid,
     stock: Uuid,
     quantity: i64,
@@ -92,44 +92,44 @@ impl History {
     }
 
     fn renamed(&mut self, told: &mut Vec<Entry>) {
-        let Some(shelf) = self.any_shelf() else {
+        let Some(place) = self.any_shelf() else {
             return;
         };
         let name = format!("Lamp {}", self.dice(100));
         let price = json!({"minor": 1 + self.dice(9_999), "currency": "USD"});
         let changed =
             json!({"name": name, "description": "", "price": price, "offered": self.dice(3) > 0});
-        self.say(told, "product", shelf.product, json!({"changed": changed}));
+        self.say(told, "product", place.product, json!({"changed": changed}));
     }
 
     fn gone(&mut self, told: &mut Vec<Entry>) {
-        let Some(shelf) = self.any_shelf() else {
+        let Some(place) = self.any_shelf() else {
             return;
         };
-        self.say(told, "product", shelf.product, json!({"deleted": {}}));
-        self.say(told, "stock", shelf.stock, json!({"retired": {}}));
-        let product = shelf.product;
-        for shelf in &mut self.shelves {
-            shelf.gone |= shelf.product == product;
+        self.say(told, "product", place.product, json!({"deleted": {}}));
+        self.say(told, "stock", place.stock, json!({"retired": {}}));
+        let product = place.product;
+        for place in &mut self.shelves {
+            place.gone |= place.product == product;
         }
     }
 
     fn placed(&mut self, told: &mut Vec<Entry>) {
-        let (Some(shelf), Some(user)) = (self.any_shelf(), self.any_user()) else {
+        let (Some(place), Some(user)) = (self.any_shelf(), self.any_user()) else {
             return;
         };
         let (order, quantity) = (self.id(), 1 + self.dice(3));
         let placed = json!({
-            "product_id": shelf.product, "user_id": user, "quantity": quantity, "shipping_address": "1 High Street",
+            "product_id": place.product, "user_id": user, "quantity": quantity, "shipping_address": "1 High Street",
             "customer_notes": null, "unit_price": {"minor": 1_999, "currency": "USD"}, "at": "2026-01-02T03:04:05Z",
         });
         self.say(told, "order", order, json!({"placed": placed}));
         let reserved = json!({"order_id": order, "quantity": quantity});
-        self.say(told, "stock", shelf.stock, json!({"reserved": reserved}));
+        self.say(told, "stock", place.stock, json!({"reserved": reserved}));
         self.orders.push(Order {
-            order,
+            id: order,
             user,
-            stock: shelf.stock,
+            stock: place.stock,
             quantity,
             payment: None,
         });
@@ -139,10 +139,10 @@ impl History {
         let Some(order) = self.any_order() else {
             return;
         };
-        self.say(told, "order", order.order, json!({"cancelled": {}}));
-        let released = json!({"order_id": order.order, "quantity": order.quantity});
+        self.say(told, "order", order.id, json!({"cancelled": {}}));
+        let released = json!({"order_id": order.id, "quantity": order.quantity});
         self.say(told, "stock", order.stock, json!({"released": released}));
-        self.orders.retain(|other| other.order != order.order);
+        self.orders.retain(|other| other.id != order.id);
     }
 
     fn declined(&mut self, told: &mut Vec<Entry>) {
@@ -151,7 +151,7 @@ impl History {
         };
         let code = json!({"attempt_id": attempt, "code": "expired_card"});
         self.say(told, "payment", payment, json!({"declined": code}));
-        self.say(told, "order", order.order, json!({"payment-failed": code}));
+        self.say(told, "order", order.id, json!({"payment-failed": code}));
     }
 
     fn paid(&mut self, told: &mut Vec<Entry>) {
@@ -165,31 +165,26 @@ impl History {
             json!({"succeeded": {"attempt_id": attempt}}),
         );
         let completed = json!({"payment_id": payment, "attempt_id": attempt});
-        self.say(told, "order", order.order, json!({"completed": completed}));
-        let committed = json!({"order_id": order.order, "quantity": order.quantity});
+        self.say(told, "order", order.id, json!({"completed": completed}));
+        let committed = json!({"order_id": order.id, "quantity": order.quantity});
         self.say(told, "stock", order.stock, json!({"committed": committed}));
-        self.orders.retain(|other| other.order != order.order);
+        self.orders.retain(|other| other.id != order.id);
     }
 
     fn attempted(&mut self, told: &mut Vec<Entry>) -> Option<(Order, Uuid, Uuid)> {
         let order = self.any_order()?;
         let payment = order.payment.unwrap_or_else(|| self.id());
         for known in &mut self.orders {
-            if known.order == order.order {
+            if known.id == order.id {
                 known.payment = Some(payment);
             }
         }
         let attempt = self.id();
         let started = json!({"payment_id": payment, "attempt_id": attempt});
-        self.say(
-            told,
-            "order",
-            order.order,
-            json!({"payment-started": started}),
-        );
+        self.say(told, "order", order.id, json!({"payment-started": started}));
         let amount = json!({"minor": 1_999 * order.quantity, "currency": "USD"});
         let attempted = json!({
-            "order_id": order.order, "user_id": order.user, "attempt_id": attempt, "amount": amount,
+            "order_id": order.id, "user_id": order.user, "attempt_id": attempt, "amount": amount,
             "card": {"brand": "visa", "last4": "4242"},
         });
         self.say(told, "payment", payment, json!({"attempted": attempted}));
@@ -197,9 +192,9 @@ impl History {
     }
 
     fn delivered(&mut self, told: &mut Vec<Entry>) {
-        if let Some(shelf) = self.any_shelf() {
-            let next = self.sequence(shelf.stock);
-            told.push(adjusted(shelf.stock, next, 7));
+        if let Some(place) = self.any_shelf() {
+            let next = self.sequence(place.stock);
+            told.push(adjusted(place.stock, next, 7));
         }
     }
 

@@ -29,13 +29,13 @@ const GROWING: [&str; 4] = ["inventory", "user", "payment", "mail"];
 async fn no_reader_sees_fewer_rows_or_an_error_and_no_follower_loses_its_way() {
     let mut shop = Shop::with(2_500, 1).await;
     let following = shop.follow();
-    let stop = CancellationToken::new();
+    let enough = CancellationToken::new();
     let mut readers = Vec::new();
     for projection in projections() {
         for table in projection.tables().iter().filter(|t| GROWING.contains(t)) {
             for _ in 0..2 {
                 let pool = projection.database(shop.databases()).clone();
-                readers.push(tokio::spawn(count(pool, table, stop.clone())));
+                readers.push(tokio::spawn(count(pool, table, enough.clone())));
             }
         }
     }
@@ -55,7 +55,7 @@ async fn no_reader_sees_fewer_rows_or_an_error_and_no_follower_loses_its_way() {
     }
     let head = shop.head().await;
     following.has_reached(head).await;
-    stop.cancel();
+    enough.cancel();
     for reader in readers {
         let (rows, looks) = reader.await.expect("it notices nothing");
         assert!(rows > 0 && looks > 20, "{rows} rows, {looks} looks");
@@ -84,7 +84,7 @@ async fn somebody_who_holds_a_table_is_waited_for_and_nobody_waits_for_long_behi
         .await
         .expect("a lock");
     let inventory = named("inventory");
-    let rebuild = shop.rebuild(inventory);
+    let waiting = shop.rebuild(inventory);
     let others = async {
         let mut longest = Duration::ZERO;
         let begin = Instant::now();
@@ -98,7 +98,7 @@ async fn somebody_who_holds_a_table_is_waited_for_and_nobody_waits_for_long_behi
         holding.commit().await.expect("a commit");
         longest
     };
-    let (rebuilt, longest) = tokio::join!(rebuild, others);
+    let (rebuilt, longest) = tokio::join!(waiting, others);
     rebuilt.expect("it is rebuilt");
     assert!(longest < Duration::from_millis(700), "{longest:?}");
 }
