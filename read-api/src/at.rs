@@ -162,7 +162,7 @@ pub(crate) async fn fold<S>(
     }
 }
 
-fn no_answer(error: anyhow::Error) -> Problem {
+pub(crate) fn no_answer(error: anyhow::Error) -> Problem {
     match error.downcast::<sqlx::Error>() {
         Ok(error) => database(error),
         Err(error) => error.into(),

@@ -13,6 +13,7 @@ mod page;
 mod payments;
 mod price;
 mod products;
+mod proof;
 mod reader;
 mod rebuild;
 
@@ -66,7 +67,8 @@ fn routes() -> [(Service, OpenApiRouter<Reader>); 7] {
         .routes(routes!(operator::list))
         .routes(routes!(rebuild::begin, rebuild::cancel))
         .routes(routes!(rebuild::go_back, rebuild::drop_previous))
-        .routes(routes!(audit::list));
+        .routes(routes!(audit::list))
+        .routes(routes!(proof::one));
     [
         (Service::Product, product),
         (Service::Inventory, inventory),

@@ -48,6 +48,7 @@ pub(crate) async fn recorded_by(
                             order by position limit 1
                         ) <= $1, false) as earlier
                  from halving where high - low > 1
+                 offset 0
              ) as half
          )
          select low from halving order by high - low limit 1",
@@ -81,44 +82,62 @@ pub(crate) async fn within(
     aggregate_id: &str,
     range: Range,
 ) -> sqlx::Result<Range> {
-    let mut place = async |position: i64| -> sqlx::Result<i64> {
-        sqlx::query_scalar(
-            "with recursive halving as (
-                 select 0::bigint as low, coalesce((
-                     select sequence from events where aggregate_type = $1 and aggregate_id = $2
-                     order by sequence desc limit 1
-                 ), 0) + 1 as high
-                 union all
-                 select case when earlier then middle else low end, case when earlier then high else middle end
-                 from (
-                     select low, high, (low + high) / 2 as middle,
-                            coalesce((
-                                select position from events
-                                where aggregate_type = $1 and aggregate_id = $2 and sequence >= (low + high) / 2
-                                order by sequence limit 1
-                            ) <= $3, false) as earlier
-                     from halving where high - low > 1
-                 ) as half
-             )
-             select low from halving order by high - low limit 1",
-        )
-        .bind(aggregate_type)
-        .bind(aggregate_id)
-        .bind(position)
-        .fetch_one(&mut *connection)
-        .await
+    let after = match range.after {
+        0 => 0,
+        position => up_to(connection, aggregate_type, aggregate_id, position).await?,
     };
-    let after = if range.after > 0 {
-        place(range.after).await?
-    } else {
-        0
-    };
-    let through = if range.through < i64::MAX {
-        place(range.through).await?
-    } else {
-        i64::MAX
+    let through = match range.through {
+        i64::MAX => i64::MAX,
+        position => up_to(connection, aggregate_type, aggregate_id, position).await?,
     };
     Ok(Range { after, through })
+}
+
+/// The stream's last sequence up to this position of the log; 0 when it began later.
+async fn up_to(
+    connection: &mut PgConnection,
+    aggregate_type: &str,
+    aggregate_id: &str,
+    position: i64,
+) -> sqlx::Result<i64> {
+    // A page mostly begins where another ended: at an event of the stream itself.
+    let own: Option<i64> = sqlx::query_scalar(
+        "select sequence from events where position = $3 and aggregate_type = $1 and aggregate_id = $2",
+    )
+    .bind(aggregate_type)
+    .bind(aggregate_id)
+    .bind(position)
+    .fetch_optional(&mut *connection)
+    .await?;
+    if let Some(sequence) = own {
+        return Ok(sequence);
+    }
+    sqlx::query_scalar(
+        "with recursive halving as (
+             select 0::bigint as low, coalesce((
+                 select sequence from events where aggregate_type = $1 and aggregate_id = $2
+                 order by sequence desc limit 1
+             ), 0) + 1 as high
+             union all
+             select case when earlier then middle else low end, case when earlier then high else middle end
+             from (
+                 select low, high, (low + high) / 2 as middle,
+                        coalesce((
+                            select position from events
+                            where aggregate_type = $1 and aggregate_id = $2 and sequence >= (low + high) / 2
+                            order by sequence limit 1
+                        ) <= $3, false) as earlier
+                 from halving where high - low > 1
+                 offset 0
+             ) as half
+         )
+         select low from halving order by high - low limit 1",
+    )
+    .bind(aggregate_type)
+    .bind(aggregate_id)
+    .bind(position)
+    .fetch_one(connection)
+    .await
 }
 
 /// Times of the far past, which no event has, are more than Postgres can tell.

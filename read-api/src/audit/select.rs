@@ -101,9 +101,10 @@ async fn streams(
                              order by e.aggregate_type limit 1)
                      from type where type.aggregate_type is not null
                  )
-                 select aggregate_type from type where exists (
+                 select aggregate_type from type, lateral (
                      select from events e where e.aggregate_type = type.aggregate_type and e.aggregate_id = $1
-                 )",
+                     order by e.sequence limit 1
+                 ) as known",
             )
             .bind(id)
             .fetch_all(&mut *connection)

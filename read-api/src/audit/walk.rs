@@ -9,65 +9,60 @@ const ACTOR: &str = "coalesce(metadata->>'actor', 'system')";
 /// The request that led to an event, as it is indexed.
 const CORRELATION: &str = "coalesce(metadata->>'correlation_id', '')";
 
-/// A stretch of one index.
-///
-/// The key is compared and ordered as a whole, never column by column: so no other index than its own gives the order,
-/// and the planner has no other way than to walk along it.
+/// A position, as the indexes beside its own have it: in this order there is no other way than along one of them.
+const PLACE: &str = "position + 0";
+
+/// A stretch of one index: where its first columns have these values, from one place to another.
 #[derive(Debug)]
 pub(super) struct Walk {
-    key: &'static [&'static str],
-    values: Vec<String>,
+    at: Vec<(&'static str, String)>,
+    place: &'static str,
     range: Range,
 }
 
 impl Walk {
     pub(super) fn along_the_log(range: Range) -> Self {
         Self {
-            key: &["position"],
-            values: Vec::new(),
+            at: Vec::new(),
+            place: "position",
             range,
         }
     }
 
     /// `range` is one of sequences.
-    pub(super) fn along_a_stream(
-        aggregate_type: String,
-        aggregate_id: String,
-        range: Range,
-    ) -> Self {
+    pub(super) fn along_a_stream(aggregate_type: String, id: String, range: Range) -> Self {
         Self {
-            key: &["aggregate_type", "aggregate_id", "sequence"],
-            values: vec![aggregate_type, aggregate_id],
+            at: vec![("aggregate_type", aggregate_type), ("aggregate_id", id)],
+            place: "sequence",
             range,
         }
     }
 
     pub(super) fn along_a_kind(aggregate_type: String, event_type: String, range: Range) -> Self {
         Self {
-            key: &["aggregate_type", "event_type", "position"],
-            values: vec![aggregate_type, event_type],
+            at: vec![
+                ("aggregate_type", aggregate_type),
+                ("event_type", event_type),
+            ],
+            place: PLACE,
             range,
         }
     }
 
     pub(super) fn along_an_actor(actor: String, range: Range) -> Self {
         Self {
-            key: &[ACTOR, "position"],
-            values: vec![actor],
+            at: vec![(ACTOR, actor)],
+            place: PLACE,
             range,
         }
     }
 
     pub(super) fn along_a_request(correlation_id: String, range: Range) -> Self {
         Self {
-            key: &[CORRELATION, "position"],
-            values: vec![correlation_id],
+            at: vec![(CORRELATION, correlation_id)],
+            place: PLACE,
             range,
         }
-    }
-
-    fn covers(&self, column: &str) -> bool {
-        self.key.contains(&column)
     }
 }
 
@@ -101,9 +96,18 @@ fn push_one<'a>(
                 coalesce(metadata->>'causation_id', {CORRELATION}) as causation_id, payload
          from events where "
     ));
-    push_bound(query, walk, " > ", walk.range.after);
-    query.push(" and ");
-    push_bound(query, walk, " <= ", walk.range.through);
+    let place = walk.place;
+    query
+        .push(format_args!("{place} > "))
+        .push_bind(walk.range.after);
+    query
+        .push(format_args!(" and {place} <= "))
+        .push_bind(walk.range.through);
+    for (column, value) in &walk.at {
+        query
+            .push(format_args!(" and {column} = "))
+            .push_bind(value);
+    }
     let aggregate_id = filter.aggregate_id.map(|id| id.to_string());
     let rest = [
         ("aggregate_type", filter.aggregate_type.clone()),
@@ -114,27 +118,16 @@ fn push_one<'a>(
     ];
     for (column, wanted) in rest {
         if let Some(wanted) = wanted
-            && !walk.covers(column)
+            && !walk.at.iter().any(|(known, _)| *known == column)
         {
+            // What is so wrapped up leads along no index.
             query
-                .push(format_args!(" and {column} = "))
-                .push_bind(wanted);
+                .push(format_args!(" and ({column} = "))
+                .push_bind(wanted)
+                .push(") is true");
         }
     }
     query
-        .push(format_args!(" order by {} limit ", walk.key.join(", ")))
+        .push(format_args!(" order by {place} limit "))
         .push_bind(limit);
-}
-
-fn push_bound<'a>(
-    query: &mut QueryBuilder<'a, Postgres>,
-    walk: &'a Walk,
-    comparison: &'static str,
-    place: i64,
-) {
-    query.push(format_args!("({}){comparison}(", walk.key.join(", ")));
-    for value in &walk.values {
-        query.push_bind(value).push(", ");
-    }
-    query.push_bind(place).push(")");
 }

@@ -9,7 +9,7 @@ use crate::{
     world::World,
 };
 
-const STATUSES: [(Service, &str, &[u16]); 19] = [
+const STATUSES: [(Service, &str, &[u16]); 20] = [
     (Service::Product, "/products", &[200, 400, 422, 503]),
     (
         Service::Product,
@@ -77,6 +77,11 @@ const STATUSES: [(Service, &str, &[u16]); 19] = [
         &[200, 401, 403, 422, 503],
     ),
     (Service::Operator, "/audit", &[200, 400, 401, 403, 422, 503]),
+    (
+        Service::Operator,
+        "/audit/{position}/proof",
+        &[200, 400, 401, 403, 404, 422, 503],
+    ),
 ];
 
 #[tokio::test]

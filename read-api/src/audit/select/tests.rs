@@ -54,6 +54,7 @@ async fn plan(pool: &PgPool, filter: &Filter) -> String {
     lines.join("\n")
 }
 
+/// With the names of the indexes that may lead there.
 fn filters() -> Vec<(Filter, &'static str)> {
     let text = |text: &str| Some(text.to_owned());
     let none = Filter::default;
