@@ -247,20 +247,23 @@ impl Writer {
         self.bell.send_replace(position);
     }
 
-    /// Answers appends that have committed, then hands their events to whoever follows the log here.
+    /// Answers appends that have committed, then hands their events to whoever follows or seals the log here.
     fn succeed(&self, batch: Vec<Append>, place: Place) {
-        let followed = self.feed.is_followed();
+        let (followed, sealed) = (self.feed.is_followed(), self.feed.own().is_wanted());
         let mut through = place.base;
         let mut committed = Vec::new();
         for append in batch {
             let (events, metadata) = self.answer(append, through);
             through += i64::try_from(events.len()).expect("a batch is small");
-            if followed {
+            if followed || sealed {
                 committed.push((events, metadata));
             }
         }
         if followed && through > place.base {
             self.feed.committed(place, through, &committed);
+        }
+        if sealed && through > place.base {
+            self.feed.own().committed(place, committed);
         }
     }
 

@@ -13,6 +13,7 @@ use tokio::task::AbortHandle;
 use crate::crier;
 use crate::log::{Page, Published, head, publish_at, read};
 use crate::recent::Recent;
+use crate::seal::Own;
 use crate::statement::Place;
 use crate::stored::{NewEvent, Raw};
 
@@ -34,6 +35,8 @@ pub(crate) struct Feed {
     reader: OnceLock<AbortHandle>,
     /// By which writers know this follower.
     mark: String,
+    /// What the sealer of this process takes.
+    own: Arc<Own>,
 }
 
 impl Feed {
@@ -45,6 +48,7 @@ impl Feed {
             news: Arc::default(),
             reader: OnceLock::new(),
             mark: crier::mark(),
+            own: Arc::default(),
         }
     }
 
@@ -56,6 +60,11 @@ impl Feed {
     /// By which writers know this follower.
     pub(crate) fn mark(&self) -> &str {
         &self.mark
+    }
+
+    /// What this process itself has committed, as it is stored, for whoever seals the log here.
+    pub(crate) fn own(&self) -> &Arc<Own> {
+        &self.own
     }
 
     /// Whether anybody in this process follows the log.

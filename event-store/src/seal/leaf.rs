@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::hash::Hash;
+use crate::stored::NewEvent;
 
 /// The columns that [`Leaf::read`] takes. JSON as the text that is stored, the time as the database keeps it: a changed
 /// row may hold what no program of ours would write.
@@ -37,6 +38,22 @@ pub(crate) struct Leaf {
 }
 
 impl Leaf {
+    /// The same as of its row.
+    pub(crate) fn of(event: &NewEvent, metadata: &str, position: i64, recorded_at: i64) -> Self {
+        Self {
+            position,
+            event_id: event.event_id,
+            aggregate_type: event.stream.aggregate_type.to_owned(),
+            aggregate_id: event.stream.id.to_string(),
+            sequence: event.sequence,
+            event_type: event.event_type.to_owned(),
+            event_version: event.event_version.to_owned(),
+            recorded_at,
+            metadata: Hash::of(metadata.as_bytes()),
+            payload: Hash::of(event.payload.as_bytes()),
+        }
+    }
+
     pub(crate) fn read(row: &PgRow) -> Result<Self> {
         let position = row.try_get("position")?;
         Self::read_at(row, position)

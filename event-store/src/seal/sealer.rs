@@ -1,6 +1,7 @@
 //! Sealing, off the commands' path: what is new is read back in rounds, and each round ends with a signed checkpoint.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -15,6 +16,7 @@ use super::checkpoint::Checkpoint;
 use super::files::Files;
 use super::key::SigningKey;
 use super::leaf::{Leaf, leaf_columns};
+use super::own::{Own, Wanted};
 use super::refusal::Refusal;
 use super::tables::{self, Growing, Tiles};
 use super::{SealState, start};
@@ -40,6 +42,7 @@ const LOCK: i64 = 0x6d61_7274_7365_616c;
 /// Seals the log.
 pub struct Sealer {
     pool: PgPool,
+    own: Arc<Own>,
     directory: PathBuf,
     key: SigningKey,
     state: watch::Sender<SealState>,
@@ -52,6 +55,8 @@ struct Sealing<'a> {
     log: Uuid,
     tree: Growing,
     latest: Option<(Checkpoint, String)>,
+    /// What this process appends meanwhile.
+    own: Wanted,
     sealer: &'a Sealer,
 }
 
@@ -61,6 +66,7 @@ impl Sealer {
     pub fn new(log: &Log, directory: PathBuf, key: SigningKey) -> Self {
         Self {
             pool: log.pool().clone(),
+            own: Arc::clone(log.feed().own()),
             directory,
             key,
             state: watch::Sender::default(),
@@ -154,6 +160,7 @@ impl Sealer {
             log,
             tree,
             latest,
+            own: Arc::clone(&self.own).want(),
             sealer: self,
         }))
     }
@@ -204,13 +211,32 @@ impl Sealing<'_> {
         Ok(())
     }
 
+    /// Appends the leaves of what this process itself has appended, and of what others have in between.
+    async fn seal_own(&mut self, tree: &mut Growing, tiles: &mut Tiles) -> Result<()> {
+        for batch in self.own.take() {
+            while tree.size < batch.base() {
+                let missing = PAGE.min(batch.base() - tree.size);
+                let read = in_time(read(&mut self.connection, tree, tiles, missing)).await?;
+                if read == 0 {
+                    return Err(Refusal::Hole(tree.size + 1, batch.base() + 1).into());
+                }
+            }
+            for leaf in batch.leaves(tree.size) {
+                tree.push(leaf.hash(), tiles);
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
     /// Seals what is new, and signs for it; whether there may be more.
     async fn round(&mut self) -> Result<bool> {
         let mut tree = self.tree.clone();
         let mut tiles = Tiles::default();
+        self.seal_own(&mut tree, &mut tiles).await?;
         let end = self.tree.size + LONGEST_ROUND;
         let more = loop {
-            let read = in_time(read(&mut self.connection, &mut tree, &mut tiles)).await?;
+            let read = in_time(read(&mut self.connection, &mut tree, &mut tiles, PAGE)).await?;
             if read < PAGE || tree.size >= end {
                 break read == PAGE;
             }
@@ -263,14 +289,19 @@ async fn in_time<T>(answer: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 /// Appends the next page's leaves to the tree; how many they are.
-async fn read(connection: &mut PgConnection, tree: &mut Growing, tiles: &mut Tiles) -> Result<i64> {
+async fn read(
+    connection: &mut PgConnection,
+    tree: &mut Growing,
+    tiles: &mut Tiles,
+    limit: i64,
+) -> Result<i64> {
     let rows = sqlx::query(concat!(
         "select ",
         leaf_columns!(),
         " from events where position > $1 order by position limit $2"
     ))
     .bind(tree.size)
-    .bind(PAGE)
+    .bind(limit)
     .fetch_all(connection)
     .await
     .context("cannot read the log")?;
