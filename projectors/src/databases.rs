@@ -22,7 +22,7 @@ pub static NOTIFICATION: Migrator = sqlx::migrate!("../migrations/notification")
 /// A connection pool for each service's read model.
 ///
 /// While projections run, each holds one connection of its pool, and the mailer one or two of notification's: a pool
-/// needs at least four.
+/// needs at least four. A rebuild brings a connection of its own.
 #[derive(Clone, Debug)]
 pub struct ReadDatabases {
     /// Projection `product`.

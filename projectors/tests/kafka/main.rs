@@ -11,6 +11,7 @@ mod messages;
 mod mirror;
 mod missing;
 mod poison;
+mod rebuilt;
 #[path = "../shop/recorded.rs"]
 mod recorded;
 mod running;
