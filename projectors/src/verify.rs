@@ -5,6 +5,7 @@
 //! this. What a read model has not applied yet is no difference.
 
 mod difference;
+mod live;
 mod mirror;
 mod model;
 mod position;
@@ -13,7 +14,7 @@ mod sums;
 
 use anyhow::{Result, ensure};
 use event_store::{Identity, Log};
-use futures::future::try_join_all;
+use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 pub use difference::{Column, Difference, RowDifference};
@@ -87,7 +88,17 @@ pub async fn verify(
     let making = projections()
         .into_iter()
         .map(|projection| Model::make(projection, databases, &identity));
-    let mut models = try_join_all(making).await?;
+    let (mut models, mut failed) = (Vec::new(), Vec::new());
+    for made in join_all(making).await {
+        match made {
+            Ok(model) => models.push(model),
+            Err(error) => failed.push(error),
+        }
+    }
+    if let Some(error) = failed.into_iter().next() {
+        join_all(models.into_iter().map(Model::drop)).await;
+        return Err(error);
+    }
     let mut run = Run {
         log,
         identity,
@@ -95,9 +106,9 @@ pub async fn verify(
         progress: &mut progress,
     };
     let compared = run.compare(&mut models).await;
-    let dropped = try_join_all(models.into_iter().map(Model::drop)).await;
+    let dropped = join_all(models.into_iter().map(Model::drop)).await;
     let mut report = compared?;
-    dropped?;
+    dropped.into_iter().collect::<Result<()>>()?;
     if let Some(kafka) = kafka {
         report.differences.extend(run.mirror(kafka).await?);
     }

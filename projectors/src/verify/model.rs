@@ -2,22 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use event_store::{Identity, Log, Page, Published};
 use futures::future::{OptionFuture, try_join_all};
-use sqlx::types::Json;
-use sqlx::{Connection as _, Executor as _, FromRow, PgConnection, PgExecutor};
+use sqlx::{Connection as _, Executor as _, PgConnection};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Difference;
+use super::live::{Live, keep_live, live};
 use crate::beside::{Beside, quoted};
-use crate::mirror::Partitions;
 use crate::{ApplyError, Projection, ReadDatabases, Refused};
 
 /// Events that are read at once.
 const PAGE: i64 = 2_000;
+/// Pauses before another look at who holds the lock: whoever was killed may hold it for a moment.
+const LOCK: [Duration; 4] = [Duration::from_millis(100); 4];
 
 /// A projection with its fresh tables, on a connection of its own.
 pub(super) struct Model {
@@ -36,34 +39,6 @@ pub(super) struct Fold {
     pub refused: BTreeMap<Uuid, Refused>,
 }
 
-/// How far the live tables are.
-#[derive(FromRow)]
-pub(super) struct Live {
-    /// Null before the first start.
-    pub version: Option<i32>,
-    pub position: i64,
-    pub partitions: Json<Partitions>,
-    pub log: Option<Uuid>,
-}
-
-impl Live {
-    /// Up to where anything at all is applied.
-    pub(super) fn furthest(&self) -> i64 {
-        let entries = self.partitions.iter().map(|(_, _, entry)| entry);
-        entries.max().unwrap_or(0).max(self.position)
-    }
-
-    /// Whether this event of the projection's is applied.
-    pub(super) fn has(&self, projection: &dyn Projection, event: &Published) -> bool {
-        let through = |topic| self.partitions.of_key(topic, event.aggregate_id);
-        event.position <= self.position
-            || event.message.topics().any(|topic| {
-                projection.topics().contains(&topic)
-                    && through(topic).is_some_and(|entry| event.position <= entry)
-            })
-    }
-}
-
 impl Model {
     /// With empty tables. One at a time: the lock is its connection's.
     pub(super) async fn make(
@@ -76,19 +51,15 @@ impl Model {
         let connection = connection.with_context(|| format!("cannot reach {name}'s database"))?;
         let mut connection = connection.detach();
         let schema = format!("{name}_verify");
-        let is_ours: bool =
-            sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended($1, 0))")
-                .bind(format!("online-mart {schema}"))
-                .fetch_one(&mut connection)
-                .await?;
-        ensure!(is_ours, "projection {name} is being verified already");
+        lock(&mut connection, projection, &schema).await?;
         // Plans that were made for empty tables would be kept.
         connection
             .execute("set plan_cache_mode = force_custom_plan")
             .await?;
         // What one that was killed left behind.
         Beside::drop(&mut connection, &schema).await?;
-        let fold = Fold::make(&mut connection, projection, &schema, log).await?;
+        let fold = Fold::make(&mut connection, projection, &schema, log).await;
+        let fold = fold.with_context(|| format!("cannot fold {name} anew"))?;
         Ok(Self { connection, fold })
     }
 
@@ -136,6 +107,10 @@ impl Model {
     /// Leaves nothing behind.
     pub(super) async fn drop(mut self) -> Result<()> {
         Beside::drop(&mut self.connection, &self.fold.schema).await?;
+        // The server may take its time to see that the connection is gone.
+        self.connection
+            .execute("select pg_advisory_unlock_all()")
+            .await?;
         self.connection.close().await?;
         Ok(())
     }
@@ -149,23 +124,24 @@ impl Model {
     }
 }
 
-/// How far the live tables are.
-pub(super) async fn live(
-    connection: impl PgExecutor<'_>,
+/// Keeps everybody else from this schema until the connection is gone.
+async fn lock(
+    connection: &mut PgConnection,
     projection: &dyn Projection,
-) -> Result<Live, sqlx::Error> {
-    let live: Option<Live> = sqlx::query_as(
-        "select version, position, partitions, log from public.checkpoint where projection = $1",
-    )
-    .bind(projection.name())
-    .fetch_optional(connection)
-    .await?;
-    Ok(live.unwrap_or(Live {
-        version: None,
-        position: 0,
-        partitions: Json::default(),
-        log: None,
-    }))
+    schema: &str,
+) -> Result<()> {
+    for pause in LOCK {
+        let is_ours: bool =
+            sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended($1, 0))")
+                .bind(format!("online-mart {schema}"))
+                .fetch_one(&mut *connection)
+                .await?;
+        if is_ours {
+            return Ok(());
+        }
+        sleep(pause).await;
+    }
+    bail!("projection {} is being verified already", projection.name());
 }
 
 impl Fold {
@@ -175,7 +151,10 @@ impl Fold {
         schema: &str,
         log: &Identity,
     ) -> Result<Self> {
-        let beside = Beside::make(connection, projection, schema, log).await?;
+        let mut transaction = connection.begin().await?;
+        keep_live(&mut transaction, projection).await?;
+        let beside = Beside::make(&mut transaction, projection, schema, log).await?;
+        transaction.commit().await?;
         let name = quoted(schema);
         // They need not outlive a crash.
         for table in projection.tables().iter().chain(&["checkpoint"]) {

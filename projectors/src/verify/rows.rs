@@ -7,7 +7,8 @@ use sqlx::{Connection as _, Executor as _, FromRow, PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::difference::{Column, Difference, Found, RowDifference};
-use super::model::{Live, Model, live};
+use super::live::{Live, keep_live, live};
+use super::model::Model;
 use super::{Run, position};
 use crate::beside::quoted;
 use crate::follower::parked;
@@ -49,13 +50,8 @@ async fn compare_once(run: &mut Run<'_>, model: &mut Model) -> Result<Option<Vec
     transaction
         .execute("set transaction isolation level repeatable read")
         .await?;
-    // Before the snapshot is taken, by the first question: the tables are not switched to others from here on.
-    let names = projection.tables().iter();
-    let names: Vec<_> = names
-        .map(|table| format!("public.{}", quoted(table)))
-        .collect();
-    let lock = format!("lock table {} in access share mode", names.join(", "));
-    transaction.execute(lock.as_str()).await?;
+    // Before the snapshot is taken, which the first question does.
+    keep_live(&mut transaction, projection).await?;
     let live = live(&mut *transaction, projection).await?;
     let head = run.log.head().await?;
     let mut found = Found::of(projection.name());

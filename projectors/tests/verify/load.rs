@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use event_store::Log;
 use projectors::mirror::Kafka;
-use projectors::projections;
 use projectors::verify::{Difference, Report, verify};
-use projectors::{ReadDatabases, parked};
+use projectors::{ReadDatabases, parked, projections, rebuild};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -96,6 +95,31 @@ async fn nothing_is_found_ten_times_while_kafka_is_followed_and_written() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_found_while_projections_are_made_anew_and_switched_back_and_forth() {
+    let mut shop = Shop::with(500).await;
+    let (log, databases) = (shop.log(), shop.databases().clone());
+    let following = Following::start(&log, &databases, None);
+    let verified = ten_times(&log, &databases, None);
+    let switched = async {
+        let never = CancellationToken::new();
+        loop {
+            shop.happens(20).await;
+            for projection in projections() {
+                let made = rebuild::rebuild(&log, &databases, projection, &|_| (), &never);
+                made.await.expect("it is made anew");
+                let back = rebuild::go_back(&log, &databases, projection, &|_| (), &never);
+                back.await.expect("it is switched back");
+            }
+        }
+    };
+    tokio::select! {
+        _ = verified => {}
+        () = switched => {}
+    }
+    following.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_applied_of_some_partitions_alone_is_compared_with_just_that() {
     let mut shop = Shop::with(300).await;
     shop.is_shown().await;
@@ -157,7 +181,7 @@ async fn what_waits_behind_a_refused_event_is_told_as_such_and_its_rows_are_no_d
         let waiting = parked(shop.databases(), projections()[number]).await;
         !waiting.expect("a list").is_empty()
     };
-    let patience = Instant::now() + Duration::from_secs(60);
+    let patience = Instant::now() + Duration::from_mins(1);
     while !(waits(0).await && waits(1).await) {
         assert!(Instant::now() < patience, "it never waits");
         sleep(Duration::from_millis(50)).await;

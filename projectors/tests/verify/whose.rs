@@ -85,19 +85,20 @@ async fn a_second_one_at_once_is_refused_and_one_that_is_stopped_leaves_nothing(
         .execute(&mut *other)
         .await
         .expect("the lock");
-    let (log, stop) = (shop.log(), CancellationToken::new());
-    let refused = verify(&log, shop.databases(), None, &stop, |_| ()).await;
+    let (log, ended) = (shop.log(), CancellationToken::new());
+    let refused = verify(&log, shop.databases(), None, &ended, |_| ()).await;
     let refused = format!("{:#}", refused.expect_err("somebody else verifies"));
     assert_eq!(refused, "projection orders is being verified already");
+    shop.is_tidy().await;
     drop(other.detach());
-    // Its session may live a moment longer.
+    // The session may live a moment longer.
     let locks = "select count(*) from pg_locks where locktype = 'advisory' and database =
                      (select oid from pg_database where datname = current_database())";
     while number(&shop.databases().order, locks).await > 0 {}
 
-    stop.cancel();
+    ended.cancel();
     shop.is_shown().await;
-    let stopped = verify(&log, shop.databases(), None, &stop, |_| ()).await;
+    let stopped = verify(&log, shop.databases(), None, &ended, |_| ()).await;
     assert!(stopped.is_err());
     shop.is_tidy().await;
     assert_eq!(shop.told(None).await, [""; 0]);
