@@ -25,8 +25,8 @@ async fn those_who_follow_kafka_go_on_behind_a_rebuild() {
             (head, units) = (recorded.append(&more).await, units + 3);
             let publish = mirror.publish();
             let log = recorded.log();
-            let rebuild = rebuild(&log, databases, projection, &|_| (), &never);
-            let ((), rebuilt) = tokio::join!(publish, rebuild);
+            let anew = rebuild(&log, databases, projection, &|_| (), &never);
+            let ((), rebuilt) = tokio::join!(publish, anew);
             let rebuilt = rebuilt.expect("it is rebuilt");
             assert!(rebuilt.position >= head);
         }
