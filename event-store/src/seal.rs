@@ -19,6 +19,7 @@ mod leaf;
 mod own;
 mod proof;
 mod refusal;
+mod round;
 mod sealer;
 mod start;
 mod suspects;

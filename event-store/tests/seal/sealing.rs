@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use event_store::EventStore;
+use event_store::seal::Finding;
+
 use crate::shop::{EVENTS, Shop};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -222,4 +225,36 @@ async fn another_key_in_the_same_place_is_refused() {
     let shop = Shop::sealed().await;
     std::fs::remove_file(shop.folder().join("signing.key")).unwrap();
     refuses(&shop, "signed by this key").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_other_processes_append_in_between_is_sealed_in_its_place() {
+    let shop = Shop::open().await;
+    let other = EventStore::open(shop.database.pool()).await.unwrap();
+    let mut sealer = shop.running();
+    sealer.has_sealed(4).await;
+    tokio::join!(
+        shop.grow_by(&shop.store, 0, 200),
+        shop.grow_by(&other, 1, 200)
+    );
+    sealer.has_sealed(404).await;
+    sealer.stop().await;
+    assert_eq!(shop.findings().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_is_sealed_as_it_was_appended_even_if_it_was_changed_in_between() {
+    let shop = Shop::open().await;
+    let mut sealer = shop.running();
+    sealer.has_sealed(4).await;
+    shop.grow_to(10).await;
+    shop.tamper("update events set payload = (payload::text || ' ')::json where position = 8")
+        .await;
+    sealer.has_sealed(10).await;
+    sealer.stop().await;
+    let changed = Finding::Changed {
+        from: 8,
+        through: 8,
+    };
+    assert_eq!(shop.findings().await, [changed]);
 }

@@ -102,6 +102,20 @@ impl Shop {
         assert_eq!(self.head().await, through);
     }
 
+    /// Appends events to one of the stocks, one at a time, by a store that may be another process's.
+    pub async fn grow_by(&self, store: &EventStore, stock: usize, events: usize) {
+        let stock = self.stocks[stock];
+        for _ in 0..events {
+            let order_id = OrderId::from(Uuid::now_v7());
+            let quantity = Quantity::try_from(1_u32).unwrap();
+            let work = move |unit: &mut Unit<'_, Error>| {
+                unit.decide::<Stock>(stock, Command::Reserve { order_id, quantity })
+            };
+            let context = Context::system("growing");
+            store.execute(context, work).await.unwrap();
+        }
+    }
+
     pub async fn head(&self) -> i64 {
         self.store.log().head().await.unwrap()
     }
