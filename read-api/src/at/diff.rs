@@ -12,7 +12,7 @@ use super::{Aggregate, Moment, fields, moment::position};
 use crate::audit::{AuditEntry, Filter, places::Range, select::page};
 
 /// How many events are told at most.
-const EVENTS: usize = 1_000;
+const EVENTS: u16 = 1_000;
 
 /// The fields that differ, and what happened in between.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -61,8 +61,8 @@ pub async fn diff(
     if before.is_none() && after.is_none() && events.is_empty() {
         return Ok(None);
     }
-    let more = events.len() > EVENTS;
-    events.truncate(EVENTS);
+    let more = events.len() > usize::from(EVENTS);
+    events.truncate(EVENTS.into());
     Ok(Some(Diff {
         fields: changes(&before.unwrap_or_default(), &after.unwrap_or_default()),
         events,
@@ -88,7 +88,7 @@ async fn events(
             aggregate_id: Some(id),
             ..Filter::default()
         };
-        let page = page(log.pool(), &filter, between, EVENTS as i64 + 1).await;
+        let page = page(log.pool(), &filter, between, i64::from(EVENTS) + 1).await;
         events.extend(page.context("cannot read the log")?);
     }
     events.sort_by_key(|event| event.position);

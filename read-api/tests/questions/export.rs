@@ -102,10 +102,11 @@ async fn csv_has_a_heading_and_nothing_that_a_spreadsheet_would_run() {
 #[tokio::test]
 async fn what_was_broken_off_goes_on_where_it_ended() {
     let world = World::new().await;
-    let head = world.logged(products(&["a"; 2_345])).await;
+    let head = world.logged(products(&vec!["a"; 2_345])).await;
     for format in [Format::JsonLines, Format::Csv] {
         let whole = exported(&world, &Filter::default(), format).await;
-        let lines = whole.lines().count() as i64 - i64::from(format == Format::Csv);
+        let heading = usize::from(format == Format::Csv);
+        let lines = i64::try_from(whole.lines().count() - heading).expect("a number");
         assert_eq!(lines, head);
         let mut full = Full {
             written: Vec::new(),
@@ -144,7 +145,7 @@ async fn what_was_broken_off_goes_on_where_it_ended() {
 #[tokio::test]
 async fn an_export_ends_where_the_log_ended_and_tells_how_far_it_is() {
     let world = World::new().await;
-    let head = world.logged(products(&["a"; 1_500])).await;
+    let head = world.logged(products(&vec!["a"; 1_500])).await;
     let mut told: Vec<Exported> = Vec::new();
     let mut file = Vec::new();
     let filter = after(100);
