@@ -12,7 +12,11 @@ use crate::databases::{self, DatabaseNames};
 /// A line for every setting; secrets are redacted.
 pub fn table(settings: &Settings, origins: &Origins) -> anyhow::Result<String> {
     let mut table = String::new();
-    for (name, value) in values(settings, &databases::data_dir(settings)?) {
+    let folders = (
+        databases::data_dir(settings)?,
+        databases::audit_dir(settings)?,
+    );
+    for (name, value) in values(settings, &folders.0, &folders.1) {
         let origin = match name {
             "JWT_SECRET_KEY" if settings.jwt_secret_key.is_none() => Origin::Generated,
             _ => origins.get(name).copied().unwrap_or(Origin::Default),
@@ -24,10 +28,12 @@ pub fn table(settings: &Settings, origins: &Origins) -> anyhow::Result<String> {
 }
 
 /// Names every field, so that a new setting can't be forgotten here.
-fn values(settings: &Settings, data_dir: &Path) -> [(&'static str, String); 23] {
+fn values(settings: &Settings, data_dir: &Path, audit_dir: &Path) -> [(&'static str, String); 25] {
     let Settings {
         profile,
         data_dir: _,
+        audit_dir: _,
+        audit_sealing,
         bind,
         first_port,
         trusted_proxies,
@@ -65,6 +71,8 @@ fn values(settings: &Settings, data_dir: &Path) -> [(&'static str, String); 23] 
     [
         ("MART_PROFILE", profile.to_owned()),
         ("MART_DATA_DIR", data_dir.display().to_string()),
+        ("MART_AUDIT_DIR", audit_dir.display().to_string()),
+        ("MART_AUDIT_SEALING", audit_sealing.to_string()),
         ("MART_BIND", bind.to_string()),
         ("MART_FIRST_PORT", first_port.to_string()),
         (

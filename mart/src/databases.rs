@@ -116,6 +116,14 @@ pub fn data_dir(settings: &Settings) -> Result<PathBuf, embedded_postgres::Error
     }
 }
 
+/// Where the audit trail's checkpoints and the key that signs them are.
+pub fn audit_dir(settings: &Settings) -> Result<PathBuf, embedded_postgres::Error> {
+    match &settings.audit_dir {
+        Some(dir) => Ok(dir.clone()),
+        None => Ok(data_dir(settings)?.join("audit")),
+    }
+}
+
 impl Servers {
     /// Starts the embedded server, unless the settings name others.
     pub(crate) async fn start(settings: &Settings, waiting: &Waiting) -> anyhow::Result<Self> {
@@ -199,7 +207,7 @@ impl Servers {
         Ok(store)
     }
 
-    /// The read models' databases, made where they are missing.
+    /// The read models' databases, made where they are missing, with their tables.
     pub(crate) async fn read_models(&self, settings: &Settings) -> anyhow::Result<ReadDatabases> {
         let names = DatabaseNames::default();
         let read_model = async |setting, url: &Option<DatabaseUrl>, database| {
@@ -208,7 +216,7 @@ impl Servers {
                 .await?;
             anyhow::Ok(self.pool(options, READ_CONNECTIONS))
         };
-        Ok(ReadDatabases {
+        let databases = ReadDatabases {
             product: read_model(
                 "PRODUCT_DATABASE_URL",
                 &settings.product_database_url,
@@ -240,7 +248,12 @@ impl Servers {
                 names.notification,
             )
             .await?,
-        })
+        };
+        databases
+            .migrate()
+            .await
+            .context("can't make the read models' tables")?;
+        Ok(databases)
     }
 
     async fn options(

@@ -6,13 +6,28 @@ use std::time::Duration;
 use service::Settings;
 use tokio::time::Instant;
 
-use crate::{databases::Servers, waiting::Waiting};
+use crate::{
+    databases::{STOPPING, Servers},
+    waiting::Waiting,
+};
 
 /// A shop that is just starting or stopping has its data directory locked but no server that could be joined.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The servers of the databases; whoever asked stops them.
-pub(crate) async fn servers(settings: &Settings) -> anyhow::Result<Servers> {
+/// Does something with the databases, and leaves none running that was not before.
+pub(crate) async fn on_servers<T>(
+    settings: &Settings,
+    work: impl AsyncFnOnce(&Servers) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let servers = servers(settings).await?;
+    let done = work(&servers).await;
+    let stopped = servers.stop(STOPPING).await;
+    let done = done?;
+    stopped?;
+    Ok(done)
+}
+
+async fn servers(settings: &Settings) -> anyhow::Result<Servers> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(servers) = Servers::join(settings)? {

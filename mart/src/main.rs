@@ -1,14 +1,15 @@
 //! `mart`: the shop on one command, and the operator's errands.
 
-use std::{ffi::OsString, io::Write, path::Path, process::ExitCode, time::Duration};
+use std::{ffi::OsString, path::Path, process::ExitCode, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
 use mart::{
-    Role, RunningShop, Shop, config, health_check, mirror, shutdown::another_signal, user,
+    Role, RunningShop, Shop,
+    cli::{Cli, Errand},
+    say,
+    shutdown::another_signal,
     waiting::Waiting,
 };
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use projectors::relay::Republished;
 use service::{
     Settings, Signals,
     settings::{EX_CONFIG, LoadError, Loaded, SettingError, process_environment},
@@ -24,64 +25,6 @@ const LEFTOVERS: Duration = Duration::from_secs(20);
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Online Mart: a whole shop in one process, on a Postgres of its own.
-///
-/// Without a command it does what `mart up` does: it starts everything, prints where the seven services are, then `ready`,
-/// and runs until it is told to stop (Ctrl-C or SIGTERM).
-#[derive(Debug, Parser)]
-#[command(name = "mart", version, after_help = AFTER_HELP)]
-struct Cli {
-    #[command(subcommand)]
-    errand: Option<Errand>,
-}
-
-const AFTER_HELP: &str = "\
-Every setting is a flag, an environment variable, or (in the dev profile) a line in .env; the first of these wins.
-
-Exit codes: 0 all well, 1 it did not work, 2 not understood, 78 a setting is wrong.";
-
-#[derive(Debug, Subcommand)]
-enum Errand {
-    /// Run the shop
-    Up(Up),
-    /// Give a user a role, or take it away; it applies from the next login or refresh
-    #[command(subcommand)]
-    User(UserErrand),
-    /// The mirror in Kafka
-    #[command(subcommand)]
-    Relay(RelayErrand),
-    /// Ask the shop that runs with these settings on this machine whether it is ready
-    Health,
-    /// Show every setting, where its value came from, and the value
-    Config,
-}
-
-#[derive(Debug, Default, Args)]
-struct Up {
-    /// Only these parts of it, for a shop that runs in several processes [default: all]
-    #[arg(
-        long = "role",
-        value_name = "ROLE,…",
-        value_delimiter = ',',
-        value_enum
-    )]
-    roles: Vec<Role>,
-}
-
-#[derive(Debug, Subcommand)]
-enum UserErrand {
-    /// Give the user the role
-    Grant(user::RoleOf),
-    /// Take the role from the user
-    Revoke(user::RoleOf),
-}
-
-#[derive(Debug, Subcommand)]
-enum RelayErrand {
-    /// Publish the log again: for topics that were lost, or deleted to fill them anew
-    Republish(mirror::Republish),
-}
 
 fn main() -> ExitCode {
     match understand().map_err(ExitCode::from) {
@@ -113,33 +56,9 @@ fn run(loaded: Loaded<Cli>) -> ExitCode {
         origins,
     } = loaded;
     let errand = async {
-        match cli.errand.unwrap_or(Errand::Up(Up::default())) {
+        match cli.errand.unwrap_or_default() {
             Errand::Up(up) => self::up(&settings, &up.roles).await,
-            Errand::User(UserErrand::Grant(who)) => user::grant(&settings, &who).await.map(|()| {
-                say(&format!(
-                    "{} has the role {} from the next login or refresh on",
-                    who.name, who.role
-                ));
-                ExitCode::SUCCESS
-            }),
-            Errand::User(UserErrand::Revoke(who)) => {
-                user::revoke(&settings, &who).await.map(|()| {
-                    say(&format!(
-                        "{} has no role {} from the next login or refresh on",
-                        who.name, who.role
-                    ));
-                    ExitCode::SUCCESS
-                })
-            }
-            Errand::Relay(RelayErrand::Republish(what)) => republish(&settings, &what).await,
-            Errand::Health => health_check::ask(&settings).await.map(|()| {
-                say("ready");
-                ExitCode::SUCCESS
-            }),
-            Errand::Config => config::table(&settings, &origins).map(|table| {
-                say(table.trim_end());
-                ExitCode::SUCCESS
-            }),
+            errand => errand.run(&settings, &origins).await,
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -155,18 +74,6 @@ fn run(loaded: Loaded<Cli>) -> ExitCode {
     // A start of Postgres that a signal cut short ends by itself, with the server stopped.
     runtime.shutdown_timeout(LEFTOVERS);
     code
-}
-
-async fn republish(settings: &Settings, what: &mirror::Republish) -> anyhow::Result<ExitCode> {
-    telemetry::init(settings.profile);
-    let signalled = Signals::install()?;
-    let Republished { position, head } = mirror::republish(settings, what, &signalled).await?;
-    say(&format!(
-        "published again: positions {} to {position}",
-        what.from + 1
-    ));
-    anyhow::ensure!(position >= head, "cut short before position {head}");
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Runs the shop until a signal or a failure.
@@ -249,12 +156,6 @@ async fn attend(shop: &mut RunningShop, waiting: &Waiting) -> anyhow::Error {
     }
     say("ready");
     shop.failed().await
-}
-
-/// One line on standard output; it matters to nobody when nobody listens.
-fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    let _written = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 /// Tells why it ends, and with which code.

@@ -3,7 +3,6 @@
 use anyhow::Context;
 use clap::Args;
 use event_store::Log;
-use indicatif::{ProgressBar, ProgressStyle};
 use projectors::{
     mirror::Kafka,
     relay::{self, Republished},
@@ -11,10 +10,7 @@ use projectors::{
 use service::{Settings, settings::SettingError};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    databases::{STOPPING, Servers},
-    errand,
-};
+use crate::{bar, databases::Servers, errand};
 
 /// The Kafka that the settings name.
 pub(crate) fn kafka(settings: &Settings) -> Option<Kafka> {
@@ -46,12 +42,11 @@ pub async fn republish(
         let refusal = "must be given: it names the brokers that the log is mirrored to";
         SettingError::new("KAFKA_BROKERS", refusal)
     })?;
-    let servers = errand::servers(settings).await?;
-    let republished = publish(settings, &servers, &kafka, what.from, signalled).await;
-    let stopped = servers.stop(STOPPING).await;
-    let republished = republished.context("can't publish the log again")?;
-    stopped?;
-    Ok(republished)
+    errand::on_servers(settings, async |servers| {
+        let republished = publish(settings, servers, &kafka, what.from, signalled).await;
+        republished.context("can't publish the log again")
+    })
+    .await
 }
 
 async fn publish(
@@ -62,15 +57,9 @@ async fn publish(
     signalled: &CancellationToken,
 ) -> anyhow::Result<Republished> {
     let log = Log::open(servers.event_store(settings).await?);
-    let bar = ProgressBar::new(0);
-    let style = "{bar:40} {pos} of {len} events, {per_sec}, {eta} left";
-    bar.set_style(
-        ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()),
-    );
-    let events = |position: i64| u64::try_from(position - from).unwrap_or(0);
+    let bar = bar::events("mirror");
     let progress = |republished: Republished| {
-        bar.set_length(events(republished.head));
-        bar.set_position(events(republished.position));
+        bar::show(&bar, republished.position - from, republished.head - from);
     };
     let republished = relay::republish(&log, kafka, from, progress, signalled).await;
     bar.finish_and_clear();

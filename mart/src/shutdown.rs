@@ -31,6 +31,7 @@ pub(crate) struct Stops {
     pub(crate) reactions: CancellationToken,
     pub(crate) projections: CancellationToken,
     pub(crate) relay: CancellationToken,
+    pub(crate) sealing: CancellationToken,
     pub(crate) health: CancellationToken,
 }
 
@@ -80,6 +81,8 @@ impl RunningShop {
         stops.projections.cancel();
         // After the projections: they may follow what it publishes.
         stops.relay.cancel();
+        // After the last append: its last round seals that, too.
+        stops.sealing.cancel();
         let work_end = (begin + MAILS).max(Instant::now() + LAST_WORK);
         let ending = async { tokio::join!(rebuilds.end(), working.end()) };
         if timeout_at(work_end, ending).await.is_err() {

@@ -18,7 +18,7 @@ use crate::{
     ports::{self, Port},
     roles::Role,
     running::Running,
-    secret_key,
+    seal, secret_key,
     shutdown::Stops,
     waiting::Waiting,
 };
@@ -126,6 +126,10 @@ impl Parts {
                 SimulatedGateway::new(settings.gateway_success_rate, settings.gateway_seed);
             let counter = Counter::new(store, common.clone(), Arc::new(gateway))?;
             routes.extend(write_api::routers(&counter));
+            if settings.audit_sealing {
+                let sealer = seal::sealer(settings, &log)?;
+                working.one("sealer", sealer.run(stops.sealing.clone()));
+            }
             working.all(
                 "reactions",
                 write_api::reactions(&counter, &stops.reactions),
@@ -299,10 +303,6 @@ async fn read_models(
         return Ok(None);
     }
     let databases = servers.read_models(settings).await?;
-    databases
-        .migrate()
-        .await
-        .context("can't make the read models' tables")?;
     projectors::check(&Log::open(store.clone()), &databases).await?;
     Ok(Some(databases))
 }

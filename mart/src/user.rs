@@ -5,10 +5,7 @@ use clap::Args;
 use event_store::EventStore;
 use service::Settings;
 
-use crate::{
-    databases::{STOPPING, Servers},
-    errand,
-};
+use crate::errand;
 
 /// Who, and which role.
 #[derive(Debug, Clone, Args)]
@@ -22,26 +19,30 @@ pub struct RoleOf {
 
 /// Gives the role; the user keeps it over restarts, because it is an event of the account.
 pub async fn grant(settings: &Settings, who: &RoleOf) -> anyhow::Result<()> {
-    let (store, servers) = open(settings).await?;
-    let granted = write_api::grant(&store, &who.name, &who.role).await;
-    drop(store);
-    let stopped = servers.stop(STOPPING).await;
-    granted.with_context(|| format!("can't give {} the role {}", who.name, who.role))?;
-    stopped
+    let granted = on_store(settings, async |store| {
+        write_api::grant(&store, &who.name, &who.role).await
+    });
+    granted
+        .await
+        .with_context(|| format!("can't give {} the role {}", who.name, who.role))
 }
 
 /// Takes the role away.
 pub async fn revoke(settings: &Settings, who: &RoleOf) -> anyhow::Result<()> {
-    let (store, servers) = open(settings).await?;
-    let revoked = write_api::revoke(&store, &who.name, &who.role).await;
-    drop(store);
-    let stopped = servers.stop(STOPPING).await;
-    revoked.with_context(|| format!("can't take the role {} from {}", who.role, who.name))?;
-    stopped
+    let revoked = on_store(settings, async |store| {
+        write_api::revoke(&store, &who.name, &who.role).await
+    });
+    revoked
+        .await
+        .with_context(|| format!("can't take the role {} from {}", who.role, who.name))
 }
 
-async fn open(settings: &Settings) -> anyhow::Result<(EventStore, Servers)> {
-    let servers = errand::servers(settings).await?;
-    let pool = servers.event_store(settings).await?;
-    Ok((EventStore::open(pool).await?, servers))
+async fn on_store(
+    settings: &Settings,
+    work: impl AsyncFnOnce(EventStore) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    errand::on_servers(settings, async |servers| {
+        work(EventStore::open(servers.event_store(settings).await?).await?).await
+    })
+    .await
 }

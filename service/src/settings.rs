@@ -42,6 +42,14 @@ pub struct Settings {
     #[arg(long, env = "MART_DATA_DIR", value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
 
+    /// Folder of the audit trail's signed checkpoints and of the key that signs them [default: `audit` in the data folder]
+    #[arg(long, env = "MART_AUDIT_DIR", value_name = "FOLDER")]
+    pub audit_dir: Option<PathBuf>,
+
+    /// Whether the process that writes seals what it wrote: the proof that nobody changes the log
+    #[arg(long, env = "MART_AUDIT_SEALING", value_name = "BOOL", default_value = "true", action = clap::ArgAction::Set)]
+    pub audit_sealing: bool,
+
     /// Address to listen on
     #[arg(long, env = "MART_BIND", value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub bind: IpAddr,

@@ -65,7 +65,7 @@ fn without_anything_the_defaults_of_the_contract_hold() {
         (3, None)
     );
     assert!(settings.kafka_brokers.is_none() && settings.trusted_proxies.is_none());
-    assert_eq!(origins.len(), 23);
+    assert_eq!(origins.len(), 25);
     assert!(origins.values().all(|origin| *origin == Origin::Default));
 }
 

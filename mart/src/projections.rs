@@ -1,0 +1,73 @@
+//! `mart projections`: how far each read model is, and whether it is being rebuilt.
+
+use anyhow::Context;
+use event_store::Log;
+use projectors::{
+    projections,
+    rebuild::{self, Status},
+};
+use service::Settings;
+
+use crate::errand;
+
+/// A line for each.
+pub async fn table(settings: &Settings) -> anyhow::Result<String> {
+    errand::on_servers(settings, async |servers| {
+        let log = Log::open(servers.event_store(settings).await?);
+        let databases = servers.read_models(settings).await?;
+        let mut lines = Vec::new();
+        for projection in projections() {
+            let known: Option<(i32, i64)> =
+                sqlx::query_as("select version, position from checkpoint where projection = $1")
+                    .bind(projection.name())
+                    .fetch_optional(projection.database(&databases))
+                    .await
+                    .with_context(|| format!("can't read how far {} is", projection.name()))?;
+            let (version, position) = known.unwrap_or((projection.version(), 0));
+            let status = rebuild::status(&databases, projection).await?;
+            lines.push((projection.name(), version, position, told(&status)));
+        }
+        // Read last, so that no position is ahead of it.
+        let head = log.head().await?;
+        let heading = format!(
+            "{:<14}{:>8}{:>12}{:>10}",
+            "projection", "version", "position", "lag"
+        );
+        let line = |(name, version, position, told): &(&str, i32, i64, String)| {
+            let lag = head - position;
+            format!("{name:<14}{version:>8}{position:>12}{lag:>10}{told}")
+        };
+        let lines = std::iter::once(heading).chain(lines.iter().map(line));
+        Ok(lines.collect::<Vec<_>>().join("\n"))
+    })
+    .await
+}
+
+fn told(status: &Status) -> String {
+    let mut told = String::new();
+    if let Some(rebuild) = &status.rebuild {
+        let what = if rebuild.back {
+            "going back"
+        } else {
+            "rebuild"
+        };
+        told += &format!("  {what} at {} of {}", rebuild.position, rebuild.head);
+        if let Some(error) = &rebuild.error {
+            told += &format!(", ended: {error}");
+        } else if !rebuild.running {
+            told += ", interrupted";
+        } else if let Some(left) = rebuild.seconds_left {
+            told += &format!(
+                ", {:.0} events/s, {left:.0} s left",
+                rebuild.events_per_second
+            );
+        }
+    }
+    if let Some(previous) = &status.previous {
+        told += &format!(
+            "  previous tables: version {} at {}",
+            previous.version, previous.position
+        );
+    }
+    told
+}

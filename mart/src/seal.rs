@@ -1,0 +1,18 @@
+//! Who seals the log: the process that writes it.
+
+use anyhow::Context;
+use event_store::{
+    Log,
+    seal::{Sealer, SigningKey},
+};
+use service::Settings;
+
+use crate::databases::audit_dir;
+
+/// The sealer of this log, with the audit folder's key, which is made where there is none.
+pub(crate) fn sealer(settings: &Settings, log: &Log) -> anyhow::Result<Sealer> {
+    let folder = audit_dir(settings)?;
+    let key = SigningKey::read_or_make(&folder)
+        .with_context(|| format!("MART_AUDIT_DIR: can't seal in {}", folder.display()))?;
+    Ok(Sealer::new(log, folder, key))
+}
