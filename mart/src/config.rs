@@ -60,6 +60,7 @@ fn values(settings: &Settings, data_dir: &Path, audit_dir: &Path) -> [(&'static 
         service::Profile::Dev => "dev",
         service::Profile::Prod => "prod",
     };
+    let shown = |path: &Path| path.display().to_string();
     let or = |value: Option<String>, otherwise: &str| value.unwrap_or_else(|| otherwise.to_owned());
     let database =
         |url: &Option<service::settings::DatabaseUrl>, name: &str| match (url, database_url) {
@@ -70,8 +71,8 @@ fn values(settings: &Settings, data_dir: &Path, audit_dir: &Path) -> [(&'static 
     let names = DatabaseNames::default();
     [
         ("MART_PROFILE", profile.to_owned()),
-        ("MART_DATA_DIR", data_dir.display().to_string()),
-        ("MART_AUDIT_DIR", audit_dir.display().to_string()),
+        ("MART_DATA_DIR", shown(data_dir)),
+        ("MART_AUDIT_DIR", shown(audit_dir)),
         ("MART_AUDIT_SEALING", audit_sealing.to_string()),
         ("MART_BIND", bind.to_string()),
         ("MART_FIRST_PORT", first_port.to_string()),
@@ -82,10 +83,7 @@ fn values(settings: &Settings, data_dir: &Path, audit_dir: &Path) -> [(&'static 
         ("MART_DATABASE_PORT", database_port.to_string()),
         (
             "MART_PG_BIN",
-            or(
-                pg_bin.as_ref().map(|folder| folder.display().to_string()),
-                "found, else downloaded",
-            ),
+            or(pg_bin.as_deref().map(shown), "found, else downloaded"),
         ),
         ("DATABASE_URL", database(database_url, names.event_store)),
         (

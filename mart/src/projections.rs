@@ -44,30 +44,26 @@ pub async fn table(settings: &Settings) -> anyhow::Result<String> {
 }
 
 fn told(status: &Status) -> String {
-    let mut told = String::new();
-    if let Some(rebuild) = &status.rebuild {
+    let rebuild = status.rebuild.as_ref().map(|rebuild| {
         let what = if rebuild.back {
             "going back"
         } else {
             "rebuild"
         };
-        told += &format!("  {what} at {} of {}", rebuild.position, rebuild.head);
-        if let Some(error) = &rebuild.error {
-            told += &format!(", ended: {error}");
-        } else if !rebuild.running {
-            told += ", interrupted";
-        } else if let Some(left) = rebuild.seconds_left {
-            told += &format!(
-                ", {:.0} events/s, {left:.0} s left",
-                rebuild.events_per_second
-            );
-        }
-    }
-    if let Some(previous) = &status.previous {
-        told += &format!(
-            "  previous tables: version {} at {}",
-            previous.version, previous.position
-        );
-    }
-    told
+        let how = match (&rebuild.error, rebuild.running, rebuild.seconds_left) {
+            (Some(error), ..) => format!(", ended: {error}"),
+            (None, false, _) => ", interrupted".to_owned(),
+            (None, true, Some(left)) => {
+                let rate = rebuild.events_per_second;
+                format!(", {rate:.0} events/s, {left:.0} s left")
+            }
+            (None, true, None) => String::new(),
+        };
+        format!("  {what} at {} of {}{how}", rebuild.position, rebuild.head)
+    });
+    let previous = status.previous.as_ref().map(|previous| {
+        let (version, position) = (previous.version, previous.position);
+        format!("  previous tables: version {version} at {position}")
+    });
+    [rebuild, previous].into_iter().flatten().collect()
 }

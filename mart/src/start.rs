@@ -135,13 +135,11 @@ impl Parts {
                 write_api::reactions(&counter, &stops.reactions),
             );
         }
-        let progress = read_models.as_ref().map(|databases| {
-            // Behind Kafka, another process may run some of them, or some partitions of one.
-            if has(Role::Projectors) && kafka.is_none() {
-                Progress::here()
-            } else {
-                Progress::shared(databases)
-            }
+        // Behind Kafka, another process may run some of the projections, or some partitions of one.
+        let alone = has(Role::Projectors) && kafka.is_none();
+        let progress = read_models.as_ref().map(|databases| match alone {
+            true => Progress::here(),
+            false => Progress::shared(databases),
         });
         let rebuilds = Rebuilds::default();
         if let (Some(databases), Some(progress)) = (&read_models, &progress) {
