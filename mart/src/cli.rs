@@ -135,8 +135,8 @@ impl Errand {
     }
 }
 
-/// Told when a long errand shall end; it logs as the shop does.
+/// Told when a long errand shall end. It says itself how it goes; the log is for what went wrong.
 fn signals(settings: &Settings) -> anyhow::Result<CancellationToken> {
-    telemetry::init(settings.profile);
+    telemetry::init(settings.profile, tracing::Level::WARN);
     Ok(Signals::install()?)
 }

@@ -78,7 +78,7 @@ fn run(loaded: Loaded<Cli>) -> ExitCode {
 
 /// Runs the shop until a signal or a failure.
 async fn up(settings: &Settings, roles: &[Role]) -> anyhow::Result<ExitCode> {
-    telemetry::init(settings.profile);
+    telemetry::init(settings.profile, tracing::Level::INFO);
     open_as_many_files_as_allowed();
     let signalled = Signals::install()?;
     let waiting = Waiting::on_terminal();

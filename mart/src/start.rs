@@ -127,20 +127,18 @@ impl Parts {
             let counter = Counter::new(store, common.clone(), Arc::new(gateway))?;
             routes.extend(write_api::routers(&counter));
             if settings.audit_sealing {
-                let sealer = seal::sealer(settings, &log)?;
-                working.one("sealer", sealer.run(stops.sealing.clone()));
+                let sealer = seal::sealer(settings, &log)?.run(stops.sealing.clone());
+                working.one("sealer", sealer);
             }
             working.all(
                 "reactions",
                 write_api::reactions(&counter, &stops.reactions),
             );
         }
-        // Behind Kafka, another process may run some of the projections, or some partitions of one.
         let alone = has(Role::Projectors) && kafka.is_none();
-        let progress = read_models.as_ref().map(|databases| match alone {
-            true => Progress::here(),
-            false => Progress::shared(databases),
-        });
+        let progress = read_models
+            .as_ref()
+            .map(|databases| progress(databases, alone));
         let rebuilds = Rebuilds::default();
         if let (Some(databases), Some(progress)) = (&read_models, &progress) {
             if has(Role::Projectors) {
@@ -303,6 +301,15 @@ async fn read_models(
     let databases = servers.read_models(settings).await?;
     projectors::check(&Log::open(store.clone()), &databases).await?;
     Ok(Some(databases))
+}
+
+/// How far the projections are. Behind Kafka, another process may run some of them, or some partitions of one.
+fn progress(databases: &ReadDatabases, alone: bool) -> Progress {
+    if alone {
+        Progress::here()
+    } else {
+        Progress::shared(databases)
+    }
 }
 
 fn serve(

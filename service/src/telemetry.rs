@@ -2,15 +2,17 @@
 
 use std::io::{self, IsTerminal};
 
+use tracing::Level;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::Profile;
 
-/// Starts logging to standard error: text under `dev`, JSON lines under `prod`. `RUST_LOG` is honoured; default `info`.
+/// Starts logging to standard error: text under `dev`, JSON lines under `prod`. `RUST_LOG` is honoured;
+/// where it says nothing, `least` is the least that is told.
 /// A second call changes nothing.
-pub fn init(profile: Profile) {
+pub fn init(profile: Profile, least: Level) {
     let filter = EnvFilter::builder()
-        .with_default_directive(tracing::Level::INFO.into())
+        .with_default_directive(least.into())
         .from_env_lossy();
     let registry = tracing_subscriber::registry().with(filter);
     let started = match profile {

@@ -78,7 +78,6 @@ async fn a_changed_a_deleted_and_a_cut_log_are_seen_with_the_position() {
     ] {
         tamper(&log, &how).await;
         let said = mart(&place, &["audit", "verify"]).await;
-        println!("{what}: {said:?}");
         let said = said.ends_with(1);
         assert!(
             said.contains(&position.to_string()),

@@ -1,14 +1,13 @@
 //! What no answer shows.
 
+use event_store::seal::SECRET_FIELDS;
 use serde_json::Value;
 
-/// What is left out of payloads, however deep.
-const SECRETS: [&str; 2] = ["password_hash", "secret_digest"];
-
+/// Leaves the secret fields out of a payload, however deep they are.
 pub(super) fn leave_out(payload: &mut Value) {
     match payload {
         Value::Object(fields) => {
-            fields.retain(|name, _| !SECRETS.contains(&name.as_str()));
+            fields.retain(|name, _| !SECRET_FIELDS.contains(&name.as_str()));
             fields.values_mut().for_each(leave_out);
         }
         Value::Array(items) => items.iter_mut().for_each(leave_out),
