@@ -200,7 +200,7 @@ async fn a_shop_is_restored_from_its_log_as_the_readme_says() {
         let anew = crate::tables::rows(&pool.expect("it connects")).await;
         for (table, anew) in anew {
             let there = &rows[&format!("{projection}: {table}")];
-            if name == "wasam_database_product" {
+            if projection == "product" && table == "product" {
                 assert!(anew.len() < there.len() && anew.iter().all(|row| there.contains(row)));
             } else {
                 assert_eq!(anew, *there, "{table}");
