@@ -15,6 +15,8 @@ LABEL org.opencontainers.image.title="Online Mart" \
       org.opencontainers.image.description="A shop in six services, event-sourced; each role a process" \
       org.opencontainers.image.licenses="MIT"
 COPY --from=build /mart /usr/local/bin/mart
+# A volume that is mounted there is made with this owner.
+RUN install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/online-mart/audit
 WORKDIR /
 USER 10001:10001
 ENV MART_BIND=0.0.0.0

@@ -26,7 +26,7 @@ use crate::{
     orders::Order,
     payments::Payment,
     products::Product,
-    reader::{Reader, database},
+    reader::{Reader, no_answer},
 };
 
 pub use diff::{Change, Diff, diff};
@@ -159,13 +159,6 @@ pub(crate) async fn fold<S>(
             return Ok(state);
         }
         seen = through;
-    }
-}
-
-pub(crate) fn no_answer(error: anyhow::Error) -> Problem {
-    match error.downcast::<sqlx::Error>() {
-        Ok(error) => database(error),
-        Err(error) => error.into(),
     }
 }
 

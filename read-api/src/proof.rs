@@ -4,7 +4,10 @@ use axum::extract::State;
 use event_store::seal::{self, Proof, Proven};
 use service::{Admin, Freshness, Json, Path, Problem, Query, Result};
 
-use crate::{at::no_answer, page::NoParameters, reader::Reader};
+use crate::{
+    page::NoParameters,
+    reader::{Reader, no_answer},
+};
 
 /// The proof of one event
 ///
