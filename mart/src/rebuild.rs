@@ -38,21 +38,33 @@ pub async fn run(
     signalled: &CancellationToken,
 ) -> anyhow::Result<ExitCode> {
     let chosen = chosen(&what.projections)?;
+    let all = what.projections.is_empty();
     errand::on_servers(settings, async |servers| {
         let log = Log::open(servers.event_store(settings).await?);
         let databases = servers.read_models(settings).await?;
         projectors::check(&log, &databases).await?;
         for projection in chosen {
             let name = projection.name();
-            if what.cancel {
-                rebuild::cancel(&databases, projection).await?;
-                say(&format!("{name}: its rebuild is told to stop"));
+            let done = if what.cancel {
+                rebuild::cancel(&databases, projection)
+                    .await
+                    .map(|()| say(&format!("{name}: its rebuild is told to stop")))
             } else if what.drop_previous {
-                rebuild::drop_previous(&databases, projection).await?;
-                say(&format!("{name}: the previous tables are dropped"));
+                rebuild::drop_previous(&databases, projection)
+                    .await
+                    .map(|()| say(&format!("{name}: the previous tables are dropped")))
             } else {
                 let way = if what.back { Way::Back } else { Way::Anew };
-                one(&log, &databases, projection, way, signalled).await?;
+                one(&log, &databases, projection, way, signalled).await
+            };
+            match done {
+                // Who asks of all of them means those of which there is something.
+                Err(nothing @ (RebuildError::NothingRunning(_) | RebuildError::NoPrevious(_)))
+                    if all =>
+                {
+                    say(&nothing.to_string());
+                }
+                done => done?,
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ use event_store::{
     seal::{Sealer, SigningKey},
 };
 use service::Settings;
+use tokio_util::sync::CancellationToken;
 
 use crate::databases::audit_dir;
 
@@ -15,4 +16,14 @@ pub(crate) fn sealer(settings: &Settings, log: &Log) -> anyhow::Result<Sealer> {
     let key = SigningKey::read_or_make(&folder)
         .with_context(|| format!("MART_AUDIT_DIR: can't seal in {}", folder.display()))?;
     Ok(Sealer::new(log, folder, key))
+}
+
+/// Seals what an errand has written, unless a shop that runs does.
+pub(crate) async fn now(settings: &Settings, log: &Log) -> anyhow::Result<()> {
+    if settings.audit_sealing {
+        let once = CancellationToken::new();
+        once.cancel();
+        sealer(settings, log)?.run(once).await;
+    }
+    Ok(())
 }

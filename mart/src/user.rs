@@ -5,7 +5,7 @@ use clap::Args;
 use event_store::EventStore;
 use service::Settings;
 
-use crate::errand;
+use crate::{errand, seal};
 
 /// Who, and which role.
 #[derive(Debug, Clone, Args)]
@@ -42,7 +42,10 @@ async fn on_store(
     work: impl AsyncFnOnce(EventStore) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     errand::on_servers(settings, async |servers| {
-        work(EventStore::open(servers.event_store(settings).await?).await?).await
+        let store = EventStore::open(servers.event_store(settings).await?).await?;
+        let log = store.log().clone();
+        work(store).await?;
+        seal::now(settings, &log).await
     })
     .await
 }

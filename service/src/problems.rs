@@ -241,11 +241,6 @@ pub const ALL: &[Known] = &[
         "E-mail address taken",
         "Another user has this address, perhaps in another case.",
     ),
-    known(
-        "rebuild-running",
-        "Rebuild running",
-        "This projection is being rebuilt already.",
-    ),
     STALE,
     TOO_LARGE,
     UNSUPPORTED_MEDIA_TYPE,

@@ -88,7 +88,10 @@ pub(super) async fn run(
     let exported = errand::on_servers(settings, async |servers| {
         let log = Log::open(servers.event_store(settings).await?);
         let bar = bar::events("export");
-        let mut last = Exported::default();
+        let mut last = Exported {
+            after: after.map_or(0, |after| i64::try_from(after).unwrap_or(i64::MAX)),
+            ..Exported::default()
+        };
         let progress = |so_far: Exported| {
             bar::show(&bar, so_far.after, so_far.head);
             last = so_far;
@@ -101,6 +104,7 @@ pub(super) async fn run(
         bar.finish_and_clear();
         match exported {
             Ok(Some(exported)) => Ok(exported),
+            Ok(None) if what.output.is_some() => Err(anyhow::anyhow!("cut short; once more goes on")),
             Ok(None) => Err(anyhow::anyhow!("cut short; go on with --after {}", last.after)),
             Err(error) if is_nobody_there(&error) => Ok(last),
             Err(error) => Err(error.context(format!("cut short after position {}", last.after))),
@@ -133,12 +137,13 @@ fn open(path: &Path, format: Format) -> anyhow::Result<(Option<u64>, File)> {
         .open(path)?;
     let (mut whole, mut last) = (0, None);
     let mut lines = BufReader::new(&file);
-    let mut line = String::new();
+    let mut line = Vec::new();
     let mut number = 0;
     loop {
         line.clear();
-        let length = lines.read_line(&mut line)?;
-        if !line.ends_with('\n') {
+        let length = lines.read_until(b'\n', &mut line)?;
+        // What was cut short may end within a character.
+        if !line.ends_with(b"\n") {
             break;
         }
         number += 1;
@@ -148,7 +153,7 @@ fn open(path: &Path, format: Format) -> anyhow::Result<(Option<u64>, File)> {
             last = Some(0);
             continue;
         }
-        last = position(&line, format);
+        last = position(std::str::from_utf8(&line).unwrap_or_default(), format);
         ensure!(
             last.is_some(),
             "line {number} is none of an export in this format"
@@ -208,6 +213,8 @@ mod tests {
             assert_eq!(found, after);
             assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{kept}x"));
         }
+        std::fs::write(&path, b"{\"position\":7}\n{\"city\":\"K\xc3").unwrap();
+        assert_eq!(open(&path, Format::JsonLines).unwrap().0, Some(7));
         std::fs::write(&path, "something else\n").unwrap();
         assert!(open(&path, Format::JsonLines).is_err());
     }
