@@ -6,6 +6,7 @@ use std::process::{Child, Stdio};
 
 use embedded_postgres::{Server, Settings};
 use sqlx::PgPool;
+use tempfile::TempDir;
 
 use crate::{Result, children};
 
@@ -38,6 +39,7 @@ impl Databases {
 pub struct Process {
     child: Child,
     urls: Vec<(String, String)>,
+    _audit: TempDir,
 }
 
 impl Process {
@@ -48,6 +50,7 @@ impl Process {
 
     /// The same, where the databases are known by their address.
     pub fn start_at(role: &str, databases: &str, kafka: Option<&str>) -> Result<Self> {
+        let audit = tempfile::tempdir()?;
         let mut command = children::command(env!("CARGO_BIN_EXE_mart"));
         command
             .args(["up", "--role", role])
@@ -56,6 +59,7 @@ impl Process {
             .env("MART_FIRST_PORT", "0")
             .env("DATABASE_URL", databases)
             .env("JWT_SECRET_KEY", "k".repeat(32))
+            .env("MART_AUDIT_DIR", audit.path())
             .env("RUST_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
@@ -65,6 +69,7 @@ impl Process {
         let mut process = Self {
             child: children::spawn(command),
             urls: Vec::new(),
+            _audit: audit,
         };
         let said = process.child.stdout.take().ok_or("it has no output")?;
         for line in BufReader::new(said).lines() {

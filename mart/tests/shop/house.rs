@@ -3,6 +3,7 @@
 use embedded_postgres::testing::{TestDatabase, database};
 use mart::{Role, RunningShop, Shop, waiting::Waiting};
 use service::{Service, Settings};
+use tempfile::TempDir;
 
 use crate::{customer::Customer, keys};
 
@@ -10,12 +11,20 @@ pub struct House {
     shop: RunningShop,
     /// The flags that name its databases, the event store's first.
     urls: Vec<String>,
+    /// Where its log's checkpoints are.
+    audit: TempDir,
     _databases: Vec<(&'static str, TestDatabase)>,
 }
 
-async fn start(urls: &[String], flags: &[&str], roles: &[Role]) -> anyhow::Result<RunningShop> {
+async fn start(
+    urls: &[String],
+    audit: &TempDir,
+    flags: &[&str],
+    roles: &[Role],
+) -> anyhow::Result<RunningShop> {
     let mut all: Vec<String> = vec![
         "--first-port=0".into(),
+        format!("--audit-dir={}", audit.path().display()),
         format!("--jwt-secret-key={}", keys::strong()),
     ];
     all.extend(urls.iter().cloned());
@@ -64,11 +73,15 @@ impl House {
                 format!("{flag}={}", database.url().replace(":wasam_password", ""))
             })
             .collect();
-        let shop = start(&urls, flags, &[]).await.expect("the shop starts");
+        let audit = tempfile::tempdir().expect("a folder");
+        let shop = start(&urls, &audit, flags, &[])
+            .await
+            .expect("the shop starts");
         shop.ready(&Waiting::unseen()).await;
         Self {
             shop,
             urls,
+            audit,
             _databases: databases.into(),
         }
     }
@@ -80,12 +93,12 @@ impl House {
             .chain(&self.urls[1..])
             .cloned()
             .collect();
-        start(&urls, &[], &[]).await
+        start(&urls, &self.audit, &[], &[]).await
     }
 
     /// What another process with this role alone would be, on the same databases.
     pub async fn start_beside(&self, role: Role) -> RunningShop {
-        let started = start(&self.urls, &[], &[role]).await;
+        let started = start(&self.urls, &self.audit, &[], &[role]).await;
         let shop = started.expect("the part starts");
         shop.ready(&Waiting::unseen()).await;
         shop
