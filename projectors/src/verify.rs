@@ -22,6 +22,7 @@ pub use difference::{Column, Difference, RowDifference};
 use crate::mirror::Kafka;
 use crate::{Projection, ReadDatabases, projections};
 use model::Model;
+pub(crate) use model::clear;
 
 /// What was found.
 #[derive(Clone, Debug)]

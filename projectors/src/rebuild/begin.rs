@@ -6,7 +6,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 
 use super::lock::Locked;
 use super::record::{self, Way};
-use super::{Begun, RebuildError, next, outdated, previous};
+use super::{Begun, RebuildError, next, outdated, previous, views};
 use crate::beside::{self, Beside, quoted};
 use crate::{Projection, ReadDatabases, checkpoint};
 
@@ -71,6 +71,7 @@ async fn tables(
     projection: &'static dyn Projection,
     way: Way,
 ) -> Result<(Beside, Identity), RebuildError> {
+    views::none_is_materialised(connection, projection).await?;
     let identity = ours(connection, log, projection).await?;
     let shape = beside::shape(connection).await?;
     if let Some(beside) = interrupted(connection, projection, &identity, shape, way).await? {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::lock::Locked;
 use super::record::{self, Way};
 use super::{Begun, RebuildError, begin};
-use crate::{Projection, ReadDatabases, checkpoint};
+use crate::{Projection, ReadDatabases, checkpoint, verify};
 
 /// Pauses while something is wrong: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -86,6 +86,7 @@ async fn what_to_do(
     let is_old = live.is_some_and(|live| live.version() < projection.version());
     let record = record::find(&mut *connection, projection).await?;
     let open = record.filter(record::Record::is_open);
+    verify::clear(connection, projection).await?;
     if open.is_none() {
         begin::undo(connection, projection).await?;
     }

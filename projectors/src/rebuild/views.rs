@@ -1,6 +1,6 @@
 //! Views that somebody made on the live tables: they would stay with the old ones, so they are made anew on the new ones.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use sqlx::{Executor as _, FromRow, PgConnection};
 
 use crate::Projection;
@@ -45,4 +45,33 @@ pub(super) async fn on(
         .execute("select set_config('search_path', 'public', true)")
         .await?;
     Ok(views)
+}
+
+/// Refuses while a materialised view reads one of the tables: it would stay with the old ones, show them for ever, and
+/// keep them from being dropped.
+pub(super) async fn none_is_materialised(
+    connection: &mut PgConnection,
+    projection: &dyn Projection,
+) -> Result<()> {
+    let names: Vec<String> = sqlx::query_scalar(
+        "select distinct ev_class::regclass::text
+         from pg_class live
+             join pg_depend on refclassid = 'pg_class'::regclass and refobjid = live.oid
+                 and classid = 'pg_rewrite'::regclass
+             join pg_rewrite on pg_rewrite.oid = objid
+             join pg_class view on view.oid = ev_class and view.relkind = 'm'
+         where live.relkind = 'r' and live.relnamespace = 'public'::regnamespace and live.relname = any($1)
+         order by 1",
+    )
+    .bind(projection.tables())
+    .fetch_all(connection)
+    .await?;
+    let name = projection.name();
+    let views = names.join(", ");
+    ensure!(
+        names.is_empty(),
+        "projection {name} cannot be rebuilt while materialised views read its tables ({views}): drop them, and make them \
+         anew afterwards"
+    );
+    Ok(())
 }

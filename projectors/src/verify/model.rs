@@ -50,7 +50,7 @@ impl Model {
         let connection = projection.database(databases).acquire().await;
         let connection = connection.with_context(|| format!("cannot reach {name}'s database"))?;
         let mut connection = connection.detach();
-        let schema = format!("{name}_verify");
+        let schema = schema(projection);
         lock(&mut connection, projection, &schema).await?;
         // Plans that were made for empty tables would be kept.
         connection
@@ -97,7 +97,7 @@ impl Model {
 
     /// With empty tables again.
     pub(super) async fn restart(&mut self, log: &Identity) -> Result<()> {
-        let schema = std::mem::take(&mut self.fold.schema);
+        let schema = self.fold.schema.clone();
         Beside::drop(&mut self.connection, &schema).await?;
         let projection = self.fold.projection;
         self.fold = Fold::make(&mut self.connection, projection, &schema, log).await?;
@@ -124,6 +124,27 @@ impl Model {
     }
 }
 
+/// Drops what a verification that was killed has left behind, unless one is under way.
+pub(crate) async fn clear(
+    connection: &mut PgConnection,
+    projection: &'static dyn Projection,
+) -> Result<()> {
+    let schema = schema(projection);
+    if !try_lock(connection, &schema).await? {
+        return Ok(());
+    }
+    let dropped = Beside::drop(connection, &schema).await;
+    sqlx::query("select pg_advisory_unlock(hashtextextended($1, 0))")
+        .bind(lock_name(&schema))
+        .execute(connection)
+        .await?;
+    dropped
+}
+
+fn schema(projection: &dyn Projection) -> String {
+    format!("{}_verify", projection.name())
+}
+
 /// Keeps everybody else from this schema until the connection is gone.
 async fn lock(
     connection: &mut PgConnection,
@@ -131,17 +152,23 @@ async fn lock(
     schema: &str,
 ) -> Result<()> {
     for pause in LOCK {
-        let is_ours: bool =
-            sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended($1, 0))")
-                .bind(format!("online-mart {schema}"))
-                .fetch_one(&mut *connection)
-                .await?;
-        if is_ours {
+        if try_lock(connection, schema).await? {
             return Ok(());
         }
         sleep(pause).await;
     }
     bail!("projection {} is being verified already", projection.name());
+}
+
+async fn try_lock(connection: &mut PgConnection, schema: &str) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select pg_try_advisory_lock(hashtextextended($1, 0))")
+        .bind(lock_name(schema))
+        .fetch_one(connection)
+        .await
+}
+
+fn lock_name(schema: &str) -> String {
+    format!("online-mart {schema}")
 }
 
 impl Fold {

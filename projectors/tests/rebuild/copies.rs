@@ -112,3 +112,26 @@ async fn views_on_the_tables_show_the_new_ones_and_are_in_nobodys_way() {
         .expect("nothing holds them");
     assert_eq!(shop.schemas(named("inventory")).await, ["reports"]);
 }
+
+#[tokio::test]
+async fn a_materialised_view_has_to_go_first() {
+    let shop = Shop::with(50, 4).await;
+    let inventory = &shop.databases().inventory;
+    inventory
+        .execute("create materialized view shelf as select count(*) as records from inventory")
+        .await
+        .expect("a view");
+    let refused = shop
+        .rebuild(named("inventory"))
+        .await
+        .expect_err("in the way");
+    assert!(refused.to_string().contains("(shelf)"), "{refused}");
+    assert!(shop.schemas(named("inventory")).await.is_empty());
+    inventory
+        .execute("drop materialized view shelf")
+        .await
+        .expect("gone");
+    shop.rebuild(named("inventory"))
+        .await
+        .expect("it is rebuilt");
+}

@@ -120,3 +120,31 @@ async fn a_start_leaves_no_tables_lying_about() {
     .await;
     following.stop().await;
 }
+
+#[tokio::test]
+async fn a_start_drops_what_a_killed_verification_left() {
+    let shop = Shop::with(50, 5).await;
+    let product = named("product");
+    let pool = &shop.databases().product;
+    pool.execute("create schema product_verify; create table product_verify.product (id int)")
+        .await
+        .expect("leftovers");
+    // While one is under way, its tables are its own.
+    let mut verifying = pool.acquire().await.expect("a connection");
+    verifying
+        .execute("select pg_advisory_lock(hashtextextended('online-mart product_verify', 0))")
+        .await
+        .expect("its lock");
+    shop.is_shown().await;
+    assert_eq!(shop.schemas(product).await, ["product_verify"]);
+    verifying
+        .execute("select pg_advisory_unlock_all()")
+        .await
+        .expect("its end");
+    let following = shop.follow();
+    until("it is dropped", async || {
+        shop.schemas(product).await.is_empty()
+    })
+    .await;
+    following.stop().await;
+}
