@@ -15,6 +15,12 @@ pub(crate) enum Refusal {
          away or changed; put them back"
     )]
     FilesLack(i64),
+    /// There is no file here, and another key sealed.
+    #[error(
+        "the log was sealed in another directory, up to position {0}, by key {1}: put that directory's files here; where \
+         they are lost, keep that key in mind, empty the tables seal_checkpoint and seal, and sealing begins anew"
+    )]
+    SealedElsewhere(i64, String),
     /// A line of the files is none.
     #[error(
         "the last line of the signed checkpoints is no checkpoint of this log, signed by this key"

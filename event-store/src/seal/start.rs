@@ -38,12 +38,7 @@ pub(crate) async fn agree(
         };
     };
     if last.is_none() && end.torn.is_none() && checkpoint.key != *key {
-        tracing::warn!(
-            sealed = checkpoint.size,
-            "the log was sealed elsewhere with another key; sealing it here from its beginning"
-        );
-        forget(connection).await?;
-        return Ok(None);
+        return Err(Refusal::SealedElsewhere(checkpoint.size, checkpoint.key.to_string()).into());
     }
     if end.last.as_ref() != Some(&line) {
         if !checkpoint.follows(end.last.as_deref()) {

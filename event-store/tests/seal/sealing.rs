@@ -211,9 +211,14 @@ async fn a_log_with_a_hole_or_a_cut_tail_is_not_sealed_on() {
 }
 
 #[tokio::test]
-async fn in_a_new_place_a_log_is_sealed_from_its_beginning() {
+async fn in_a_new_place_a_log_is_sealed_anew_only_when_somebody_says_so() {
     let mut shop = Shop::sealed().await;
     shop.folder = tempfile::tempdir().unwrap();
+    let trouble = shop.seal().await.trouble.unwrap();
+    let reason = "the log was sealed in another directory, up to position 300, by key";
+    assert!(trouble.contains(reason), "{trouble}");
+    shop.tamper("delete from seal; delete from seal_checkpoint")
+        .await;
     let state = shop.seal().await;
     assert_eq!((state.sealed, state.trouble), (EVENTS, None));
     let report = shop.verify().await;
