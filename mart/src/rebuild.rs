@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::ensure;
+use anyhow::anyhow;
 use clap::Args;
 use event_store::Log;
 use projectors::{
@@ -111,13 +111,11 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static dyn Projection>> {
     let known: Vec<_> = projections().iter().map(|p| p.name()).collect();
     let mut chosen: Vec<&'static dyn Projection> = Vec::new();
     for name in names {
-        let found = projections().into_iter().find(|p| p.name() == name);
-        ensure!(
-            found.is_some(),
-            "there is no projection {name}; there are {}",
-            known.join(", ")
-        );
-        chosen.extend(found.filter(|found| chosen.iter().all(|one| one.name() != found.name())));
+        let found = rebuild::projection(name)
+            .map_err(|unknown| anyhow!("{unknown}; there are {}", known.join(", ")))?;
+        if chosen.iter().all(|one| one.name() != found.name()) {
+            chosen.push(found);
+        }
     }
     Ok(chosen)
 }

@@ -21,8 +21,7 @@ pub(crate) struct Live {
 impl Live {
     /// How far they are where they are furthest.
     pub(crate) fn furthest(&self) -> i64 {
-        let entries = self.partitions.iter().map(|(_, _, entry)| entry);
-        entries.fold(self.position, i64::max)
+        self.position.max(self.partitions.furthest().unwrap_or(0))
     }
 
     /// Everything up to here is applied, with nothing left waiting.

@@ -67,6 +67,11 @@ impl Partitions {
             .map(|(&(topic, partition), &position)| (topic, partition, position))
     }
 
+    /// The last position of all; none where no partition is listed.
+    pub(crate) fn furthest(&self) -> Option<i64> {
+        self.0.values().copied().max()
+    }
+
     /// Those of these topics alone.
     #[must_use]
     pub fn of_topics(&self, topics: &[Topic]) -> Self {

@@ -22,8 +22,7 @@ pub(super) struct Live {
 impl Live {
     /// Up to where anything at all is applied.
     pub(super) fn furthest(&self) -> i64 {
-        let entries = self.partitions.iter().map(|(_, _, entry)| entry);
-        entries.max().unwrap_or(0).max(self.position)
+        self.position.max(self.partitions.furthest().unwrap_or(0))
     }
 
     /// Whether this event of the projection's is applied.

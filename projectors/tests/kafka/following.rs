@@ -8,8 +8,9 @@ use uuid::Uuid;
 use crate::databases::{contents, number, shelves};
 use crate::messages::id;
 use crate::mirror::Mirror;
+use crate::projecting::Running;
 use crate::recorded::{adjusted, created, opened, recorded, registered};
-use crate::running::{LAMPS, Running, follow_kafka, lamps, lamps_entry, replayed, stock, until};
+use crate::running::{LAMPS, follow_kafka, lamps, lamps_entry, replayed, stock, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_are_applied_as_they_come_and_the_position_follows() {

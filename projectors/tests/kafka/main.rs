@@ -11,6 +11,8 @@ mod messages;
 mod mirror;
 mod missing;
 mod poison;
+#[path = "../shop/projecting.rs"]
+mod projecting;
 mod rebuilt;
 #[path = "../shop/recorded.rs"]
 mod recorded;

@@ -3,10 +3,9 @@
 use crate::databases::{contents, shelves};
 use crate::messages::id;
 use crate::mirror::Mirror;
+use crate::projecting::Running;
 use crate::recorded::{adjusted, recorded, registered};
-use crate::running::{
-    LAMPS, Running, follow_kafka, lamps, lamps_entry, partitions, replayed, stock, until,
-};
+use crate::running::{LAMPS, follow_kafka, lamps, lamps_entry, partitions, replayed, stock, until};
 use projectors::projections;
 use proto::inventory::v1::inventory_event::Event;
 use proto::inventory::v1::{InventoryEvent, StockAdjusted};

@@ -9,8 +9,9 @@ use rdkafka::types::RDKafkaRespErr::{
 use crate::databases::{contents, number, shelves};
 use crate::messages::id;
 use crate::mirror::Mirror;
+use crate::projecting::Running;
 use crate::recorded::{adjusted, created, opened, recorded, registered};
-use crate::running::{LAMPS, Running, follow_kafka, lamps, replayed, stock, until};
+use crate::running::{LAMPS, follow_kafka, lamps, replayed, stock, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_event_and_what_follows_it_are_dead_letters_until_a_start_can_apply_them() {

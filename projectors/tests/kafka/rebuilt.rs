@@ -5,8 +5,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::databases::{contents, number, shelves};
 use crate::mirror::Mirror;
+use crate::projecting::Running;
 use crate::recorded::{adjusted, recorded};
-use crate::running::{LAMPS, Running, follow_kafka, lamps, replayed, stock};
+use crate::running::{LAMPS, follow_kafka, lamps, replayed, stock};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn those_who_follow_kafka_go_on_behind_a_rebuild() {

@@ -3,55 +3,20 @@
 use std::time::Duration;
 
 use event_store::Log;
-use projectors::mirror::{Kafka, Partitions};
-use projectors::{Progress, Projection, ReadDatabases, projections, run};
+use projectors::mirror::Partitions;
+use projectors::{Projection, ReadDatabases, projections};
 use sqlx::types::Json;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::databases::{contents, number, shelves};
 use crate::messages::id;
 use crate::mirror::Mirror;
+use crate::projecting::Running;
 use crate::recorded::{Entry, Recorded, adjusted, created, opened};
 
 pub const LAMP: Uuid = id(1);
 pub const LAMPS: Uuid = id(2);
-
-/// Projections that run, as in one process.
-pub struct Running {
-    pub progress: Progress,
-    shutdown: CancellationToken,
-    tasks: JoinSet<()>,
-}
-
-impl Running {
-    pub fn start(log: &Log, databases: &ReadDatabases, kafka: Option<&Kafka>) -> Self {
-        let (progress, shutdown) = (Progress::here(), CancellationToken::new());
-        let tasks = run(log, databases, &progress, kafka, &shutdown);
-        Self {
-            progress,
-            shutdown,
-            tasks,
-        }
-    }
-
-    pub async fn has_reached(&self, position: i64) {
-        let soon = Instant::now() + Duration::from_secs(30);
-        assert!(
-            self.progress.wait_for_all(position, soon).await,
-            "not there in time: {:?}",
-            self.progress
-        );
-    }
-
-    pub async fn stop(self) {
-        self.shutdown.cancel();
-        let ended = timeout(Duration::from_secs(8), self.tasks.join_all()).await;
-        ended.expect("it ends when told");
-    }
-}
 
 /// Waits until something is so.
 pub async fn until(what: &str, seconds: u64, mut is_so: impl AsyncFnMut() -> bool) {

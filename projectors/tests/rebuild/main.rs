@@ -9,6 +9,8 @@ mod interrupted;
 mod mails;
 mod noticed;
 mod previous;
+#[path = "../shop/projecting.rs"]
+mod projecting;
 #[path = "../shop/recorded.rs"]
 mod recorded;
 mod running;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use event_store::Log;
 use projectors::rebuild::{self, RebuildError, Rebuilt, Status};
-use projectors::{Progress, Projection, ReadDatabases, projections, run};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use projectors::{Projection, ReadDatabases, projections};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::databases::{Shelves, number, shelves};
 use crate::history::History;
+use crate::projecting::Running;
 use crate::recorded::{Recorded, recorded};
 
 /// A log with a history, and read models.
@@ -43,8 +43,8 @@ impl Shop {
         following.stop().await;
     }
 
-    pub fn follow(&self) -> Following {
-        Following::start(&self.log(), self.databases())
+    pub fn follow(&self) -> Running {
+        Running::start(&self.log(), self.databases(), None)
     }
 
     pub fn log(&self) -> Log {
@@ -110,40 +110,6 @@ impl Shop {
 pub fn named(name: &str) -> &'static dyn Projection {
     let found = projections().into_iter().find(|p| p.name() == name);
     found.expect("a projection")
-}
-
-/// Projections that run, as in one process.
-pub struct Following {
-    pub progress: Progress,
-    shutdown: CancellationToken,
-    tasks: JoinSet<()>,
-}
-
-impl Following {
-    pub fn start(log: &Log, databases: &ReadDatabases) -> Self {
-        let (progress, shutdown) = (Progress::here(), CancellationToken::new());
-        let tasks = run(log, databases, &progress, None, &shutdown);
-        Self {
-            progress,
-            shutdown,
-            tasks,
-        }
-    }
-
-    pub async fn has_reached(&self, position: i64) {
-        let soon = Instant::now() + Duration::from_secs(30);
-        assert!(
-            self.progress.wait_for_all(position, soon).await,
-            "not there in time: {:?}",
-            self.progress
-        );
-    }
-
-    pub async fn stop(self) {
-        self.shutdown.cancel();
-        let ended = timeout(Duration::from_secs(8), self.tasks.join_all()).await;
-        ended.expect("it ends when told");
-    }
 }
 
 /// Waits until something is so.

@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::kafka::Broker;
+use crate::projecting::Running;
 use crate::recorded::{adjusted, created, opened, registered};
-use crate::shop::{Following, Shop};
+use crate::shop::Shop;
 
 /// Ten verifications in a row, each of which finds nothing; the heads that they saw.
 async fn ten_times(log: &Log, databases: &ReadDatabases, kafka: Option<&Kafka>) -> Vec<i64> {
@@ -36,7 +37,7 @@ fn is_rising(heads: &[i64]) -> bool {
 async fn nothing_is_found_ten_times_while_the_log_is_followed_and_written() {
     let mut shop = Shop::with(500).await;
     let (log, databases) = (shop.log(), shop.databases().clone());
-    let following = Following::start(&log, &databases, None);
+    let following = Running::start(&log, &databases, None);
     let verified = async {
         let heads = ten_times(&log, &databases, None).await;
         assert!(is_rising(&heads), "{heads:?}");
@@ -60,7 +61,7 @@ async fn nothing_is_found_ten_times_while_kafka_is_followed_and_written() {
     let mut broker = Broker::new();
     let (log, databases, kafka) = (shop.log(), shop.databases().clone(), broker.kafka.clone());
     broker.mirror(&log).await;
-    let following = Following::start(&log, &databases, Some(&kafka));
+    let following = Running::start(&log, &databases, Some(&kafka));
     let verified = async {
         // Until some partition is beyond the position that all have reached, as it is when Kafka is followed.
         let patience = Instant::now() + Duration::from_secs(40);
@@ -98,7 +99,7 @@ async fn nothing_is_found_ten_times_while_kafka_is_followed_and_written() {
 async fn nothing_is_found_while_projections_are_made_anew_and_switched_back_and_forth() {
     let mut shop = Shop::with(500).await;
     let (log, databases) = (shop.log(), shop.databases().clone());
-    let following = Following::start(&log, &databases, None);
+    let following = Running::start(&log, &databases, None);
     let verified = ten_times(&log, &databases, None);
     let switched = async {
         let never = CancellationToken::new();
@@ -161,7 +162,7 @@ async fn what_waits_behind_a_refused_event_is_told_as_such_and_its_rows_are_no_d
     let shop = Shop::with(100).await;
     let mut broker = Broker::new();
     let (log, kafka) = (shop.log(), broker.kafka.clone());
-    let following = Following::start(&log, shop.databases(), Some(&kafka));
+    let following = Running::start(&log, shop.databases(), Some(&kafka));
     let (chair, chairs) = (Uuid::from_u128(0xffff_0001), Uuid::from_u128(0xffff_0002));
     let refused = shop
         .recorded

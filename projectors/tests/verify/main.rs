@@ -7,6 +7,8 @@ mod history;
 mod kafka;
 mod load;
 mod mirror;
+#[path = "../shop/projecting.rs"]
+mod projecting;
 #[path = "../shop/recorded.rs"]
 mod recorded;
 mod rows;

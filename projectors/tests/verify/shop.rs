@@ -1,18 +1,15 @@
 //! A shop's log and its read models in one test, and what a verification finds.
 
-use std::time::Duration;
-
 use event_store::Log;
 use projectors::mirror::Kafka;
 use projectors::verify::{Report, verify};
-use projectors::{Progress, Projection, ReadDatabases, projections, rebuild, run};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use projectors::{Projection, ReadDatabases, projections, rebuild};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::databases::{Shelves, number, shelves};
 use crate::history::History;
+use crate::projecting::Running;
 use crate::recorded::{Recorded, recorded};
 
 /// A log with a history, and read models.
@@ -39,7 +36,7 @@ impl Shop {
     }
 
     pub async fn is_shown(&self) {
-        let following = Following::start(&self.log(), self.databases(), None);
+        let following = Running::start(&self.log(), self.databases(), None);
         let head = self.log().head().await.expect("a head");
         following.has_reached(head).await;
         following.stop().await;
@@ -102,38 +99,4 @@ impl Shop {
 pub fn named(name: &str) -> &'static dyn Projection {
     let found = projections().into_iter().find(|p| p.name() == name);
     found.expect("a projection")
-}
-
-/// Projections that run, as in one process.
-pub struct Following {
-    progress: Progress,
-    shutdown: CancellationToken,
-    tasks: JoinSet<()>,
-}
-
-impl Following {
-    pub fn start(log: &Log, databases: &ReadDatabases, kafka: Option<&Kafka>) -> Self {
-        let (progress, shutdown) = (Progress::here(), CancellationToken::new());
-        let tasks = run(log, databases, &progress, kafka, &shutdown);
-        Self {
-            progress,
-            shutdown,
-            tasks,
-        }
-    }
-
-    pub async fn has_reached(&self, position: i64) {
-        let soon = Instant::now() + Duration::from_secs(30);
-        assert!(
-            self.progress.wait_for_all(position, soon).await,
-            "not there in time: {:?}",
-            self.progress
-        );
-    }
-
-    pub async fn stop(self) {
-        self.shutdown.cancel();
-        let ended = timeout(Duration::from_secs(8), self.tasks.join_all()).await;
-        ended.expect("it ends when told");
-    }
 }
